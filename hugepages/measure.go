@@ -1,0 +1,86 @@
+package hugepages
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// Report says which pages a mapping really has in this process.
+type Report struct {
+	Backing   string `json:"backing"`            // "tmpfs"
+	PageBytes int    `json:"page_bytes"`         // size of the pages that hold at least half of the mapping
+	HugeBytes uint64 `json:"huge_bytes"`         // of the mapping, how much lies on huge pages
+	Fallback  string `json:"fallback,omitempty"` // why there are none, if some were wanted
+}
+
+func (r Report) String() string {
+	s := fmt.Sprintf("%s, %d KiB pages", r.Backing, r.PageBytes>>10)
+	if r.Fallback != "" {
+		s += " (" + r.Fallback + ")"
+	}
+	return s
+}
+
+// Measure reads from /proc/self/smaps which pages hold the mapping that starts at b, which must be
+// mapped and touched.
+func Measure(b []byte) (Report, error) {
+	if len(b) == 0 {
+		return Report{}, fmt.Errorf("hugepages: empty mapping")
+	}
+	fields, err := mapping(address(b))
+	if err != nil {
+		return Report{}, fmt.Errorf("hugepages: %w", err)
+	}
+	r := Report{Backing: "tmpfs", PageBytes: int(fields["KernelPageSize"])}
+	r.HugeBytes = fields["ShmemPmdMapped"] + fields["FilePmdMapped"] + fields["AnonHugePages"]
+	if r.HugeBytes*2 >= uint64(len(b)) {
+		r.PageBytes = transparentSize()
+	}
+	return r, nil
+}
+
+// mapping returns the fields of the mapping at address start, in bytes.
+func mapping(start uintptr) (map[string]uint64, error) {
+	f, err := os.Open("/proc/self/smaps")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	prefix := fmt.Sprintf("%08x-", start)
+	var fields map[string]uint64
+	for lines := bufio.NewScanner(f); lines.Scan(); {
+		line := strings.Fields(lines.Text())
+		if len(line) == 0 {
+			continue
+		}
+		name, isField := strings.CutSuffix(line[0], ":")
+		switch {
+		case !isField && fields != nil:
+			return fields, nil // the next mapping
+		case !isField && strings.HasPrefix(line[0], prefix):
+			fields = map[string]uint64{}
+		case isField && fields != nil && len(line) == 3 && line[2] == "kB":
+			n, err := strconv.ParseUint(line[1], 10, 64)
+			if err != nil {
+				return nil, fmt.Errorf("/proc/self/smaps: %q: %w", lines.Text(), err)
+			}
+			fields[name] = n << 10
+		}
+	}
+	if fields == nil {
+		return nil, fmt.Errorf("/proc/self/smaps has no mapping at %#x", start)
+	}
+	return fields, nil
+}
+
+// transparentSize is the size of a transparent huge page.
+func transparentSize() int {
+	b, err := os.ReadFile("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size")
+	if n, convErr := strconv.Atoi(strings.TrimSpace(string(b))); err == nil && convErr == nil {
+		return n
+	}
+	return 2 << 20
+}

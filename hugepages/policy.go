@@ -1,0 +1,36 @@
+package hugepages
+
+import "fmt"
+
+// Policy says how much a segment's maker wants huge pages.
+type Policy uint8
+
+// Policies.
+const (
+	Prefer  Policy = iota // try; fall back to plain pages and keep the reason
+	Off                   // plain pages
+	Require               // fail when they cannot be had
+)
+
+var names = [...]string{Prefer: "prefer", Off: "off", Require: "require"}
+
+func (p Policy) String() string {
+	if int(p) < len(names) {
+		return names[p]
+	}
+	return fmt.Sprintf("Policy(%d)", uint8(p))
+}
+
+// MarshalText implements [encoding.TextMarshaler].
+func (p Policy) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText takes "off", "prefer" or "require".
+func (p *Policy) UnmarshalText(text []byte) error {
+	for i, name := range names {
+		if string(text) == name {
+			*p = Policy(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("hugepages: policy %q is not off, prefer or require", text)
+}

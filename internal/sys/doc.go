@@ -1,0 +1,4 @@
+// Package sys is the system calls that Tickring makes, and the one importer of golang.org/x/sys/unix.
+// Errors are bare errnos: the caller knows the object and the operation. Outside Linux every function
+// that needs the system returns errors.ErrUnsupported.
+package sys

@@ -1,0 +1,230 @@
+package sys
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// retry repeats a call that a signal interrupted.
+func retry(call func() error) error {
+	for {
+		if err := call(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// Open opens an object without following a link, without waiting for a peer of a fifo, and closed
+// on exec.
+func Open(path string, writable bool) (fd int, err error) {
+	flags := unix.O_RDONLY
+	if writable {
+		flags = unix.O_RDWR
+	}
+	err = retry(func() (err error) {
+		fd, err = unix.Open(path, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+		return err
+	})
+	return fd, err
+}
+
+// OpenUnnamed makes a file in dir that has no name yet, and is gone if the process ends before
+// [Link] gives it one.
+func OpenUnnamed(dir string, mode fs.FileMode) (fd int, err error) {
+	err = retry(func() (err error) {
+		fd, err = unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, uint32(mode.Perm()))
+		return err
+	})
+	if err != nil {
+		return -1, err
+	}
+	if err := unix.Fchmod(fd, uint32(mode.Perm())); err != nil { // whatever the umask says
+		Close(fd)
+		return -1, err
+	}
+	return fd, nil
+}
+
+// Link gives the file of [OpenUnnamed] its name; EEXIST if there is one already.
+func Link(fd int, path string) error {
+	return unix.Linkat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", fd), unix.AT_FDCWD, path, unix.AT_SYMLINK_FOLLOW)
+}
+
+// Close closes fd. There is nothing to be done about an error: nothing is buffered.
+func Close(fd int) { _ = unix.Close(fd) }
+
+// Unlink removes a name.
+func Unlink(path string) error { return unix.Unlink(path) }
+
+// Info is what fstat says of a file.
+type Info struct {
+	Device, Inode uint64
+	Size          uint64 // bytes
+	Mode          fs.FileMode
+	UID           uint32
+}
+
+func info(st *unix.Stat_t) Info {
+	mode := fs.FileMode(st.Mode & 0o777)
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		mode |= fs.ModeIrregular
+	}
+	return Info{Device: uint64(st.Dev), Inode: st.Ino, Size: uint64(st.Size), Mode: mode, UID: st.Uid}
+}
+
+// Stat describes an open file.
+func Stat(fd int) (Info, error) {
+	var st unix.Stat_t
+	if err := retry(func() error { return unix.Fstat(fd, &st) }); err != nil {
+		return Info{}, err
+	}
+	return info(&st), nil
+}
+
+// StatName describes the file of a name, without following a link.
+func StatName(path string) (Info, error) {
+	var st unix.Stat_t
+	if err := retry(func() error { return unix.Lstat(path, &st) }); err != nil {
+		return Info{}, err
+	}
+	return info(&st), nil
+}
+
+// Reserve gives fd the size n and reserves the storage for all of it, so that no later access fails
+// for want of memory.
+func Reserve(fd int, n uint64) error {
+	if n > 1<<62 {
+		return unix.ENOSPC
+	}
+	return retry(func() error { return unix.Fallocate(fd, 0, 0, int64(n)) })
+}
+
+// ReadAt reads n bytes at an offset; fewer are io.ErrUnexpectedEOF's business: it returns what there is.
+func ReadAt(fd, offset, n int) ([]byte, error) {
+	b := make([]byte, n)
+	have := 0
+	for have < n {
+		var got int
+		err := retry(func() (err error) { got, err = unix.Pread(fd, b[have:], int64(offset+have)); return err })
+		if err != nil {
+			return nil, err
+		}
+		if got == 0 {
+			break
+		}
+		have += got
+	}
+	return b[:have], nil
+}
+
+// WriteAt writes b at an offset.
+func WriteAt(fd int, b []byte, offset int) error {
+	for len(b) > 0 {
+		var n int
+		err := retry(func() (err error) { n, err = unix.Pwrite(fd, b, int64(offset)); return err })
+		if err != nil {
+			return err
+		}
+		b, offset = b[n:], offset+n
+	}
+	return nil
+}
+
+// Map maps the first n bytes of fd, shared, and faults them in, so that no first access pays for it.
+func Map(fd int, n uint64, writable bool) ([]byte, error) {
+	prot := unix.PROT_READ
+	if writable {
+		prot |= unix.PROT_WRITE
+	}
+	return unix.Mmap(fd, 0, int(n), prot, unix.MAP_SHARED|unix.MAP_POPULATE)
+}
+
+// Unmap undoes [Map].
+func Unmap(b []byte) error { return unix.Munmap(b) }
+
+// Resize gives fd the size n without reserving storage.
+func Resize(fd int, n uint64) error {
+	return retry(func() error { return unix.Ftruncate(fd, int64(n)) })
+}
+
+// PopulateHuge maps the first n bytes of fd for writing with the advice to use huge pages, faults all of
+// it in, and unmaps it again: the file then keeps what pages it got.
+func PopulateHuge(fd int, n uint64) error {
+	b, err := unix.Mmap(fd, 0, int(n), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return err
+	}
+	err = unix.Madvise(b, unix.MADV_HUGEPAGE)
+	if err == nil {
+		err = unix.Madvise(b, unix.MADV_POPULATE_WRITE)
+	}
+	return errors.Join(err, unix.Munmap(b))
+}
+
+// Free is the number of bytes that the file system of path has left.
+func Free(path string) (uint64, error) {
+	var st unix.Statfs_t
+	if err := retry(func() error { return unix.Statfs(path, &st) }); err != nil {
+		return 0, err
+	}
+	return st.Bavail * uint64(st.Bsize), nil
+}
+
+// lockRange is the byte of the object that the writer locks.
+func lockRange(kind int16) unix.Flock_t {
+	return unix.Flock_t{Type: kind, Whence: unix.SEEK_SET, Start: 0, Len: 1}
+}
+
+// TryLock takes the writer's lock for the open file description of fd; ok is false if another has
+// it. It is released when the description is closed, however the process ends.
+func TryLock(fd int) (ok bool, err error) {
+	lock := lockRange(unix.F_WRLCK)
+	err = retry(func() error { return unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &lock) })
+	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Locked reports whether another open file description holds the writer's lock. fd may be read-only.
+func Locked(fd int) (bool, error) {
+	lock := lockRange(unix.F_RDLCK) // conflicts with a writer's lock, not with another reader's
+	err := retry(func() error { return unix.FcntlFlock(uintptr(fd), unix.F_OFD_GETLK, &lock) })
+	return lock.Type == unix.F_WRLCK, err
+}
+
+// ReadDir lists the names in dir.
+func ReadDir(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	return names, err
+}
+
+// Boottime is CLOCK_BOOTTIME in ns: one clock for all processes, which nobody sets.
+func Boottime() uint64 {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+		return 0
+	}
+	return uint64(ts.Nano())
+}
+
+// Sleep suspends the calling thread. time.Sleep rounds up to a millisecond when the process has
+// nothing else to do; this takes the time asked for and some microseconds.
+func Sleep(d time.Duration) {
+	if d < 100*time.Microsecond {
+		// The default slack of 50 µs would be most of the sleep. It is the thread's, and a tighter
+		// one on a thread of the Go runtime makes timers more exact, no more.
+		_ = unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0)
+	}
+	ts := unix.NsecToTimespec(int64(d))
+	_ = unix.Nanosleep(&ts, nil) // a signal may cut it short: the caller looks again anyway
+}

@@ -1,0 +1,136 @@
+package ring
+
+import (
+	"sync/atomic"
+
+	"github.com/tickring/tickring/internal/layout"
+)
+
+// follower is the part of a reader that does not depend on the record's type: where it is, and
+// what it means when the next record is not there.
+type follower struct {
+	words
+	next       uint64 // the record to read next
+	origin     uint64 // where Seek last placed the reader
+	passed     uint64 // next, less what was received and missed: what Seek passed over, modulo 2^64
+	gap        Gap    // of the last lap
+	missed     uint64
+	epoch      uint64
+	epochFirst uint64
+	deadEpoch  uint64 // the epoch whose writer was reported dead
+	resume     Position
+	slots      uint64
+	memory     Memory
+	bell       Doorbell
+}
+
+func newFollower(w words, m Memory, g Geometry, resume Position) follower {
+	f := follower{words: w, memory: m, bell: doorbellOf(m), slots: g.Slots, resume: resume}
+	if resume.kind == at {
+		f.resume = OldestSafe()
+	}
+	f.epoch, f.epochFirst = f.loadEpoch()
+	return f
+}
+
+// loadEpoch returns the epoch and its first record. The writer stores the first record before the
+// epoch that it belongs to; should another takeover come between the two loads, the record is of
+// a later epoch, which the next call corrects.
+func (f *follower) loadEpoch() (epoch, first uint64) {
+	epoch = atomic.LoadUint64(f.words.epoch)
+	return epoch, atomic.LoadUint64(f.words.epochFirst)
+}
+
+func (f *follower) loadState() layout.State { return layout.State(atomic.LoadUint64(f.state)) }
+
+// Seek moves the reader to a position of the ring as it is now. Records passed over this way count
+// neither as received nor as missed.
+func (f *follower) Seek(p Position) {
+	head := f.finishedHead()
+	n := p.resolve(f.slots, head)
+	if p.kind == oldest && n > 0 && f.version(n) != finished(n) {
+		n++ // the record in flight has its place already
+	}
+	f.passed += n - f.next
+	f.next, f.origin = n, n
+}
+
+// finishedHead returns the number of records that are finished: the head, or more, if the writer
+// is in, or died in, a batch of which the head does not know yet.
+func (f *follower) finishedHead() uint64 {
+	head := atomic.LoadUint64(f.words.head)
+	if f.next > f.origin {
+		head = max(head, f.next) // what this reader has read is finished
+	}
+	for range f.slots {
+		if f.version(head) != finished(head) {
+			break
+		}
+		head++
+	}
+	return head
+}
+
+// miss says what it means that the slot of the next record has version v.
+func (f *follower) miss(v uint64) Status {
+	if v > finished(f.next) {
+		return f.lapped(v)
+	}
+	// The life words change only when a writer comes or goes: this line stays in the reader's cache.
+	epoch, first := f.loadEpoch()
+	if epoch != f.epoch {
+		started := f.epoch == 0 // the first writer came; that is no restart
+		if !started && f.next < first {
+			return Empty // records of the old epoch are still to be read
+		}
+		f.epoch, f.epochFirst = epoch, first
+		if !started {
+			return Restarted
+		}
+	}
+	if f.loadState() == layout.StateClosed {
+		// Every record was stored before that state. If this one was not, it never will be.
+		if f.version(f.next) < finished(f.next) && atomic.LoadUint64(f.words.epoch) == f.epoch {
+			return Closed
+		}
+	}
+	return Empty
+}
+
+// lapped skips to where the policy resumes. v is the version that the slot of the next record has:
+// that of record taken, so everything before taken is finished.
+func (f *follower) lapped(v uint64) Status {
+	taken := (v - 1) / 2
+	head := atomic.LoadUint64(f.words.head)
+	// The head lags behind the slots by one run of records at the most, which is half a ring.
+	if taken&f.slotMask != f.next&f.slotMask || taken > head+f.slots {
+		return Corrupt
+	}
+	to := max(f.next+1, f.resume.resolve(f.slots, max(head, taken)))
+	f.gap = Gap{First: f.next, Next: to}
+	f.missed += f.gap.Count()
+	f.next = to
+	return Lapped
+}
+
+// Gap is the range of records lost when the reader was last lapped.
+func (f *follower) Gap() Gap { return f.gap }
+
+// Missed is the number of records lost so far: exactly those of all gaps.
+func (f *follower) Missed() uint64 { return f.missed }
+
+// Received is the number of records read so far.
+func (f *follower) Received() uint64 { return f.next - f.passed - f.missed }
+
+// Position is the number of the record that is read next.
+func (f *follower) Position() uint64 { return f.next }
+
+// Head is the number of records that the writer has published.
+func (f *follower) Head() uint64 { return atomic.LoadUint64(f.words.head) }
+
+// Epoch is the epoch that the reader has come to, and that epoch's first record. Each writer of a
+// ring has its own, from 1; 0 is a ring without a writer so far.
+func (f *follower) Epoch() (epoch, first uint64) { return f.epoch, f.epochFirst }
+
+// WriterAlive reports whether the ring has a writer at present. It may make a system call.
+func (f *follower) WriterAlive() (bool, error) { return f.memory.WriterAlive() }

@@ -1,0 +1,146 @@
+package ring
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"time"
+
+	"github.com/tickring/tickring/internal/layout"
+	"github.com/tickring/tickring/internal/sys"
+	"github.com/tickring/tickring/seqlock"
+)
+
+// ErrNoDoorbell: the reader is to block, but the ring was made without a doorbell.
+var ErrNoDoorbell = errors.New("ring: no doorbell to block on: create the segment with one")
+
+// Wait says what [Reader.Next] does while nothing is new. The zero Wait is Backoff(50 µs).
+type Wait struct {
+	kind  waitKind
+	sleep time.Duration
+}
+
+type waitKind uint8
+
+const (
+	waitBackoff waitKind = iota
+	waitSpin
+	waitEvery
+	waitBlock
+)
+
+// Spin polls without a break but for one pause instruction: the lowest latency, at the cost of a core.
+func Spin() Wait { return Wait{kind: waitSpin} }
+
+// Backoff spins for a few microseconds, then yields to other goroutines, then sleeps: 1 µs at first and
+// twice as long each time, up to limit.
+func Backoff(limit time.Duration) Wait { return Wait{kind: waitBackoff, sleep: limit} }
+
+// Every sleeps for interval between two polls, from a microsecond up.
+func Every(interval time.Duration) Wait { return Wait{kind: waitEvery, sleep: interval} }
+
+// Block sleeps in the kernel until the writer publishes: no CPU while idle, some microseconds to wake
+// up, and a system call for the writer whenever somebody sleeps. It needs a ring with a doorbell.
+func Block() Wait { return Wait{kind: waitBlock} }
+
+const (
+	spinRounds     = 64  // polls before a reader that backs off or blocks stops spinning
+	yieldRounds    = 64  // polls before one that backs off sleeps
+	checkRounds    = 512 // polls of a spinning reader between two looks at its context
+	defaultBackoff = 50 * time.Microsecond
+	livenessPeriod = 50 * time.Millisecond  // of looks at whether the writer lives
+	blockSlice     = 100 * time.Millisecond // bounds a sleep, and so how late a dead writer or a cancelled context is noticed
+)
+
+// pauser is the state of one wait.
+type pauser struct {
+	Wait
+	rounds int
+	armed  bool
+	ticket uint32
+	looked time.Time // when liveness was last looked at
+}
+
+// pause lets time pass between two polls. It returns an error if the wait is over: the context's, or
+// ErrWriterDead.
+func (f *follower) pause(ctx context.Context, p *pauser) error {
+	p.rounds++
+	spins := p.kind == waitSpin || p.kind != waitEvery && p.rounds <= spinRounds
+	if spins && p.rounds%checkRounds != 0 {
+		seqlock.Pause(1)
+		return nil
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if dead, err := f.writerDied(p); dead || err != nil {
+		return errors.Join(err, deadError(dead))
+	}
+	switch p.kind {
+	case waitEvery:
+		sys.Sleep(p.sleep)
+	case waitBlock:
+		return f.block(ctx, p)
+	case waitBackoff:
+		if p.rounds <= spinRounds+yieldRounds {
+			runtime.Gosched()
+			return nil
+		}
+		limit := p.sleep
+		if limit <= 0 {
+			limit = defaultBackoff
+		}
+		doublings := min(p.rounds-spinRounds-yieldRounds-1, 30)
+		sys.Sleep(min(limit, time.Microsecond<<doublings))
+	}
+	return nil
+}
+
+func deadError(dead bool) error {
+	if dead {
+		return ErrWriterDead
+	}
+	return nil
+}
+
+// block announces the sleep in one round and sleeps in the next: the poll between them is the one
+// that Doorbell asks for.
+func (f *follower) block(ctx context.Context, p *pauser) (err error) {
+	if !p.armed {
+		p.ticket, err = f.bell.Arm()
+		p.armed = err == nil
+		return err
+	}
+	p.armed = false
+	slice := blockSlice
+	if deadline, ok := ctx.Deadline(); ok {
+		slice = min(slice, time.Until(deadline))
+	}
+	if slice <= 0 {
+		return nil
+	}
+	return f.bell.Wait(p.ticket, slice)
+}
+
+// writerDied reports whether the writer of the reader's epoch went without closing. It is told
+// once an epoch, and looked for no more often than livenessPeriod.
+func (f *follower) writerDied(p *pauser) (bool, error) {
+	now := time.Now()
+	if p.looked.IsZero() {
+		p.looked = now // a wait that is short never looks
+	}
+	if now.Sub(p.looked) < livenessPeriod || f.deadEpoch == f.epoch || f.loadState() != layout.StateOpen {
+		return false, nil
+	}
+	p.looked = now
+	alive, err := f.memory.WriterAlive()
+	if alive || err != nil {
+		return false, err
+	}
+	// It may have published before it died, or somebody may have taken over since.
+	if f.version(f.next) >= finished(f.next) || f.loadState() != layout.StateOpen {
+		return false, nil
+	}
+	f.deadEpoch = f.epoch
+	return true, nil
+}

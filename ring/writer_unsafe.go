@@ -1,0 +1,135 @@
+package ring
+
+import (
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/tickring/tickring/internal/layout"
+	"github.com/tickring/tickring/seqlock"
+)
+
+// maxRun bounds how many records one assembly call writes, so that a huge batch does not hold up
+// the Go scheduler, which cannot stop a goroutine there.
+const maxRun = 256
+
+// Writer publishes records of type T. It has one user at a time: no two of its methods may run
+// concurrently. Its memory must stay mapped for as long as it is used.
+type Writer[T any] struct {
+	publisher seqlock.Publisher
+	waiting   *uint32  // the doorbell's word; nil without a doorbell
+	stage     []uint64 // see stageOf
+	run       int      // records per assembly call, at most
+	words     words
+	bell      Doorbell
+	masks     []uint64 // publisher.Masks points here
+}
+
+// NewWriter makes the process the writer of the ring in m, which must be writable and hold records
+// of type T. In a ring that was written before, by whomever, it goes on: records that were finished
+// but not yet counted are kept, one that was cut short is written again under its number, the
+// one-record view is mended, and readers learn that the writer restarted.
+func NewWriter[T any](m Memory) (*Writer[T], error) {
+	words, g, err := mapWords[T](m)
+	if err != nil {
+		return nil, err
+	}
+	if !m.Writable() {
+		return nil, ErrReadOnly
+	}
+	masks := g.Record.Masks()
+	next, err := recoverRing(&words, masks)
+	if err != nil {
+		return nil, err
+	}
+	w := &Writer[T]{
+		publisher: seqlock.Publisher{
+			Slots: words.slots, Stride: words.stride, SlotMask: words.slotMask, Words: words.words,
+			Masks: unsafe.Pointer(unsafe.SliceData(masks)), View: words.view, ViewVersion: words.viewVersion,
+			Head: unsafe.Pointer(words.head), Next: next,
+		},
+		stage: stageOf[T](), words: words, bell: doorbellOf(m), masks: masks,
+		run: int(min(g.Slots/2, maxRun)),
+	}
+	if w.bell != nil {
+		w.waiting = w.bell.Waiting()
+	}
+	// Readers take the state before the epoch, so "open" must not come later than the new epoch,
+	// and the epoch must not come before its first record.
+	atomic.StoreUint64(words.epochFirst, next)
+	atomic.StoreUint64(words.state, uint64(layout.StateOpen))
+	atomic.AddUint64(words.epoch, 1)
+	w.ringBell() // those who sleep learn of the restart
+	return w, nil
+}
+
+// Publish writes *rec as the next record and returns its number. It makes no system call, unless a
+// reader sleeps on the doorbell, and does not allocate. Padding is stored as zero. It panics on a
+// closed Writer.
+func (w *Writer[T]) Publish(rec *T) uint64 {
+	n := w.publisher.Next
+	if w.stage == nil {
+		w.publisher.Publish(unsafe.Pointer(rec), 1)
+	} else {
+		w.publishStaged(rec)
+	}
+	if w.waiting != nil && atomic.LoadUint32(w.waiting) != 0 {
+		w.ringBell()
+	}
+	return n
+}
+
+// PublishBatch writes recs as the next records and returns the number of the first. Readers may read
+// each record as soon as it is written; the view and the head are brought up to date once per
+// half ring or 256 records, whichever is less.
+func (w *Writer[T]) PublishBatch(recs []T) uint64 {
+	n := w.publisher.Next
+	for len(recs) > 0 {
+		run := min(len(recs), w.run)
+		if w.stage == nil {
+			w.publisher.Publish(unsafe.Pointer(unsafe.SliceData(recs)), run)
+		} else {
+			for i := range run {
+				w.publishStaged(&recs[i])
+			}
+		}
+		recs = recs[run:]
+	}
+	if w.waiting != nil && atomic.LoadUint32(w.waiting) != 0 {
+		w.ringBell()
+	}
+	return n
+}
+
+func (w *Writer[T]) publishStaged(rec *T) {
+	copy(wordBytes(w.stage), recordBytes(rec))
+	w.publisher.Publish(unsafe.Pointer(unsafe.SliceData(w.stage)), 1)
+}
+
+func (w *Writer[T]) ringBell() {
+	if w.bell != nil {
+		// Waking can only fail on a broken mapping, and then sleepers still look again by
+		// themselves: Reader.Next bounds each sleep.
+		_ = w.bell.Ring()
+	}
+}
+
+// Head is the number of records published so far, by all writers of the ring: the number of the
+// next one.
+func (w *Writer[T]) Head() uint64 { return w.publisher.Next }
+
+// Heartbeat stores the time, in ns of CLOCK_BOOTTIME, at which the writer's loop last turned. Call it
+// when idle; a writer that publishes shows by its head that it lives.
+func (w *Writer[T]) Heartbeat(now uint64) { atomic.StoreUint64(w.words.heartbeat, now) }
+
+// Close tells the readers that no record follows. The memory stays as it is, to be read, and to be
+// taken over by another writer. A second Close does nothing.
+func (w *Writer[T]) Close() error {
+	if w.publisher.Slots == nil {
+		return nil
+	}
+	// After the head of the last publish: a reader that sees "closed" sees every record.
+	atomic.StoreUint64(w.words.state, uint64(layout.StateClosed))
+	w.ringBell()
+	w.publisher = seqlock.Publisher{Next: w.publisher.Next} // a Publish from here on is a nil dereference, never a stray store
+	return nil
+}

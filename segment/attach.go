@@ -1,0 +1,153 @@
+package segment
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+
+	"github.com/tickring/tickring/internal/layout"
+	"github.com/tickring/tickring/internal/sys"
+)
+
+// Attach maps a segment read-only. It may have a writer or not.
+func Attach(name string) (*Segment, error) {
+	s, err := open(name, false)
+	if err == nil {
+		err = s.mapReadOnly(s.geometry.SegmentSize)
+	}
+	if err == nil && s.geometry.Doorbell {
+		// A doorbell that is gone, or another user's, costs the reader no more than blocking on it.
+		s.doorbell, _ = openDoorbell(s.path(), s.geometry.Created)
+	}
+	return s.orAbandon(failed(opAttach, name, err))
+}
+
+// AttachBare maps the 24-byte segment of a program from before the ring, for a ring.BareReader.
+func AttachBare(name string) (*Segment, error) {
+	s, size, err := openObject(name, false)
+	if err == nil && size != layout.BareSize {
+		err = fmt.Errorf("%d bytes, not a bare segment's %d", size, layout.BareSize)
+	}
+	if err == nil {
+		err = s.mapReadOnly(size)
+	}
+	return s.orAbandon(failed(opAttach, name, err))
+}
+
+// attachHeader maps the header alone: enough to say how a segment does.
+func attachHeader(name string) (*Segment, error) {
+	s, err := open(name, false)
+	if err == nil {
+		err = s.mapReadOnly(uint64(s.geometry.HeaderSize))
+	}
+	return s.orAbandon(failed(opAttach, name, err))
+}
+
+// OpenWriter makes this process the writer of a segment whose writer closed it, died, or never came. If
+// another process is its writer the error is [ErrWriterExists]. A ring.Writer then goes on behind the
+// last record.
+func OpenWriter(name string) (*Segment, error) {
+	s, err := openWriter(name)
+	return s, failed(opWriter, name, err)
+}
+
+func openWriter(name string) (*Segment, error) {
+	s, err := open(name, true)
+	if err != nil {
+		return s.orAbandon(err)
+	}
+	s.writable = true
+	if s.geometry.Version != layout.Version {
+		err = fmt.Errorf("%w: segment has version %d, this program writes version %d", ErrVersion, s.geometry.Version, layout.Version)
+	}
+	if err == nil {
+		if err = s.own(); err == ErrWriterExists {
+			err = s.nameWriter()
+		}
+	}
+	if err == nil {
+		err = s.stillNamed()
+	}
+	if err == nil && s.geometry.Doorbell {
+		s.doorbell, err = reopenDoorbell(s.path(), s.geometry.Created)
+	}
+	return s.orAbandon(err)
+}
+
+// open opens an object and validates its header, from a private copy of it.
+func open(name string, writable bool) (*Segment, error) {
+	s, size, err := openObject(name, writable)
+	if err != nil {
+		return s, err
+	}
+	if size == layout.BareSize {
+		return s, ErrBare
+	}
+	s.geometry, err = layout.Decode(size, func(offset, n int) ([]byte, error) { return sys.ReadAt(s.fd, offset, n) })
+	return s, err
+}
+
+// openObject opens the regular file of a name. The segment that it returns, also with an error, is
+// to be abandoned.
+func openObject(name string, writable bool) (s *Segment, size uint64, err error) {
+	path, err := path(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	fd, err := sys.Open(path, writable)
+	if err != nil {
+		return nil, 0, err
+	}
+	s = &Segment{name: canonical(name), fd: fd}
+	info, err := sys.Stat(fd)
+	switch {
+	case err != nil:
+		return s, 0, err
+	case !info.Mode.IsRegular():
+		return s, 0, ErrNotRegular
+	case info.Size > math.MaxInt64:
+		return s, 0, ErrGeometry
+	}
+	return s, info.Size, nil
+}
+
+func (s *Segment) mapReadOnly(n uint64) (err error) {
+	s.memory, err = sys.Map(s.fd, n, false)
+	return err
+}
+
+// orAbandon is what an opening returns: s, or nothing but the error.
+func (s *Segment) orAbandon(err error) (*Segment, error) {
+	if err == nil {
+		return s, nil
+	}
+	if s != nil {
+		s.abandon()
+	}
+	return nil, err
+}
+
+func (s *Segment) path() string { return Dir + s.name }
+
+// nameWriter says which process it is that has the segment.
+func (s *Segment) nameWriter() error {
+	b, err := sys.ReadAt(s.fd, layout.PIDOffset, 8)
+	if err != nil || len(b) < 8 {
+		return ErrWriterExists
+	}
+	return fmt.Errorf("%w: process %d", ErrWriterExists, binary.LittleEndian.Uint64(b))
+}
+
+// stillNamed makes sure that nobody gave the name to another object while this one was being opened
+// and locked.
+func (s *Segment) stillNamed() error {
+	opened, err := sys.Stat(s.fd)
+	if err != nil {
+		return err
+	}
+	named, err := sys.StatName(s.path())
+	if err != nil || named.Device != opened.Device || named.Inode != opened.Inode {
+		return ErrReplaced
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+package segment
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/tickring/tickring/hugepages"
+	"github.com/tickring/tickring/internal/layout"
+	"github.com/tickring/tickring/internal/sys"
+)
+
+// Options say how a segment is made. The zero value is good: mode 0600, huge pages preferred, no doorbell.
+type Options struct {
+	// Mode is the object's, regardless of the umask: 0600 unless set. 0640 or 0644 lets others read.
+	// Whoever may write can do anything to the segment.
+	Mode fs.FileMode
+	// Pages is the policy for huge pages; what was obtained, Segment.Pages tells.
+	Pages hugepages.Policy
+	// Doorbell makes the object on which readers of the same user can block (ring.Block). A reader
+	// that is allowed to ring it could also damage it, so it is never opened to other users.
+	Doorbell bool
+}
+
+// Create makes a segment of the given shape and becomes its writer. If the name is taken the error
+// is fs.ErrExist: [OpenWriter] takes a segment over. If the storage cannot be had it is ENOSPC, and
+// nothing is left behind.
+func Create(name string, g layout.Geometry, o Options) (*Segment, error) {
+	s, err := create(name, g, o)
+	return s, failed(opCreate, name, err)
+}
+
+func create(name string, g layout.Geometry, o Options) (_ *Segment, err error) {
+	path, err := path(name)
+	if err != nil {
+		return nil, err
+	}
+	if o.Mode == 0 {
+		o.Mode = 0o600
+	}
+	if o.Mode&^0o666 != 0 {
+		return nil, errors.Join(fs.ErrInvalid, errors.New("mode has other than read and write bits"))
+	}
+	if _, err := sys.StatName(path); err == nil {
+		return nil, fs.ErrExist // early: nothing needs to be reserved for that answer
+	}
+	fd, err := sys.OpenUnnamed(Dir, o.Mode)
+	if err != nil {
+		return nil, err
+	}
+	s := &Segment{name: canonical(name), fd: fd, writable: true}
+	defer func() {
+		if err != nil {
+			s.abandon()
+		}
+	}()
+
+	g.Doorbell, g.Created = o.Doorbell, uint64(time.Now().UnixNano())
+	if g.Fallback, err = hugepages.Reserve(fd, Dir, g.SegmentSize, o.Pages); err != nil {
+		return nil, err
+	}
+	if err := sys.WriteAt(fd, layout.Encode(g), 0); err != nil {
+		return nil, err
+	}
+	s.geometry = g
+	if err := s.own(); err != nil {
+		return nil, err
+	}
+	if g.Doorbell {
+		if s.doorbell, err = createDoorbell(path, g.Created); err != nil {
+			return nil, err
+		}
+	}
+	if err := sys.Link(fd, path); err != nil { // complete, and only now with a name
+		if s.doorbell != nil {
+			err = errors.Join(err, s.unlink())
+		}
+		return nil, err
+	}
+	return s, nil
+}
+
+// own locks the segment for this process, maps it, and says who the writer is.
+func (s *Segment) own() error {
+	locked, err := sys.TryLock(s.fd)
+	if err != nil {
+		return err
+	}
+	if !locked {
+		return ErrWriterExists
+	}
+	if s.memory, err = sys.Map(s.fd, s.geometry.SegmentSize, true); err != nil {
+		return err
+	}
+	start, err := sys.StartTime(os.Getpid())
+	if err != nil {
+		return err
+	}
+	storeWord(s.memory, layout.PIDOffset, uint64(os.Getpid()))
+	storeWord(s.memory, layout.StartTimeOffset, start)
+	storeWord(s.memory, layout.HeartbeatOffset, sys.Boottime())
+	return nil
+}
+
+// abandon undoes an opening that failed half way.
+func (s *Segment) abandon() {
+	if s.memory != nil {
+		_ = s.Close()
+		return
+	}
+	sys.Close(s.fd)
+}

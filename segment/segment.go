@@ -1,0 +1,72 @@
+package segment
+
+import (
+	"errors"
+
+	"github.com/tickring/tickring/hugepages"
+	"github.com/tickring/tickring/internal/layout"
+	"github.com/tickring/tickring/internal/sys"
+)
+
+// Segment is a mapped segment. It is a ring.Memory.
+type Segment struct {
+	name      string
+	fd        int
+	geometry  layout.Geometry
+	memory    []byte // the object from its start: all of it, or the header alone
+	writable  bool
+	*doorbell // nil without one
+}
+
+// Name is the segment's, with its slash.
+func (s *Segment) Name() string { return s.name }
+
+// Geometry is the segment's shape, as validated when it was opened. It is zero for a bare segment.
+func (s *Segment) Geometry() layout.Geometry { return s.geometry }
+
+// Header is the mapped start of the object.
+func (s *Segment) Header() []byte {
+	if s.geometry.HeaderSize == 0 {
+		return s.memory
+	}
+	return s.memory[:s.geometry.HeaderSize]
+}
+
+// Slots is the mapped ring; nil if only the header is mapped.
+func (s *Segment) Slots() []byte {
+	if uint64(len(s.memory)) <= s.geometry.RingOffset {
+		return nil
+	}
+	return s.memory[s.geometry.RingOffset:]
+}
+
+// Writable reports whether this Segment holds the writer's lock.
+func (s *Segment) Writable() bool { return s.writable }
+
+// WriterAlive reports whether a process holds the writer's lock. It makes one system call.
+func (s *Segment) WriterAlive() (bool, error) {
+	if s.writable {
+		return true, nil
+	}
+	alive, err := sys.Locked(s.fd)
+	return alive, failed("look for the writer of", s.name, err)
+}
+
+// Pages reports which pages the mapping has in this process.
+func (s *Segment) Pages() (hugepages.Report, error) {
+	r, err := hugepages.Measure(s.memory)
+	r.Fallback = s.geometry.Fallback
+	return r, failed("measure the pages of", s.name, err)
+}
+
+// Close unmaps the segment and, in the writer, gives up its lock; the segment itself stays. Nothing
+// that was made from s may be used any more. A second Close does nothing.
+func (s *Segment) Close() error {
+	if s.memory == nil {
+		return nil
+	}
+	err := errors.Join(sys.Unmap(s.memory), s.doorbell.close())
+	sys.Close(s.fd)
+	s.memory, s.doorbell = nil, nil
+	return failed("close", s.name, err)
+}

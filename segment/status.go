@@ -1,0 +1,47 @@
+package segment
+
+import (
+	"time"
+
+	"github.com/tickring/tickring/internal/layout"
+	"github.com/tickring/tickring/internal/sys"
+)
+
+// Status is how a segment does at one moment. Each word is read by itself, while the writer goes on.
+type Status struct {
+	Head       uint64        // records published
+	Oldest     uint64        // the oldest record that the ring can still hold
+	Epoch      uint64        // writers so far
+	EpochFirst uint64        // the first record of the present epoch
+	State      string        // "created", "open", "closed"; "dead": open, but the writer is gone
+	PID        int           // of the writer, or the last one; 0 if there was none
+	Alive      bool          // there is a writer
+	Heartbeat  time.Duration // since the writer last said that its loop turns; negative if never
+}
+
+// Status reads the segment's header. It makes one system call.
+func (s *Segment) Status() (Status, error) {
+	alive, err := s.WriterAlive()
+	if err != nil {
+		return Status{}, err
+	}
+	load := func(offset int) uint64 { return loadWord(s.memory, offset) }
+	st := Status{
+		Epoch: load(layout.EpochOffset), EpochFirst: load(layout.EpochFirstOffset),
+		PID: int(load(layout.PIDOffset)), Alive: alive, Heartbeat: -1,
+	}
+	state := layout.State(load(layout.StateOffset))
+	st.State = state.String()
+	if state == layout.StateOpen && !alive {
+		st.State = "dead"
+	}
+	if beat := load(layout.HeartbeatOffset); beat != 0 {
+		st.Heartbeat = max(0, time.Duration(sys.Boottime()-beat))
+	}
+	st.Head = load(layout.HeadOffset)
+	st.Oldest = s.geometry.Oldest(st.Head)
+	return st, nil
+}
+
+// Heartbeat is the time for ring.Writer.Heartbeat, in ns of CLOCK_BOOTTIME.
+func Heartbeat() uint64 { return sys.Boottime() }
