@@ -19,18 +19,23 @@ type follower struct {
 	epochFirst uint64
 	deadEpoch  uint64 // the epoch whose writer was reported dead
 	resume     Position
+	wait       Wait
 	slots      uint64
 	memory     Memory
 	bell       Doorbell
 }
 
-func newFollower(w words, m Memory, g Geometry, resume Position) follower {
-	f := follower{words: w, memory: m, bell: doorbellOf(m), slots: g.Slots, resume: resume}
-	if resume.kind == at {
+func newFollower(w words, m Memory, g Geometry, o ReaderOptions) (follower, error) {
+	f := follower{words: w, memory: m, bell: doorbellOf(m), slots: g.Slots, resume: o.Resume, wait: o.Wait}
+	if o.Wait.kind == waitBlock && f.bell == nil {
+		return f, ErrNoDoorbell
+	}
+	if o.Resume.kind == at {
 		f.resume = OldestSafe()
 	}
 	f.epoch, f.epochFirst = f.loadEpoch()
-	return f
+	f.Seek(o.Start)
+	return f, nil
 }
 
 // loadEpoch returns the epoch and its first record. The writer stores the first record before the

@@ -26,14 +26,10 @@ type Record[T any] struct {
 // Next can be called again after each of them.
 func (r *Reader[T]) Next(ctx context.Context, dst *T) (uint64, error) {
 	n, s := r.Poll(dst)
-	if s == Ready {
-		return n, nil
-	}
-	for p := (pauser{Wait: r.wait}); s == Empty; {
+	for p := (pauser{}); s == Empty; n, s = r.Poll(dst) {
 		if err := r.pause(ctx, &p); err != nil {
 			return n, err
 		}
-		n, s = r.Poll(dst)
 	}
 	return n, r.event(s)
 }

@@ -20,22 +20,20 @@ type ReaderOptions struct {
 type Reader[T any] struct {
 	follower
 	stage []uint64 // see stageOf
-	wait  Wait
 }
 
 // NewReader makes a reader of the ring in m, whose records must be of type T: if they are not, the
 // error is a [*SchemaError] that names the field.
 func NewReader[T any](m Memory, o ReaderOptions) (*Reader[T], error) {
-	words, g, err := mapWords[T](m)
+	words, g, err := mapTyped[T](m)
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader[T]{follower: newFollower(words, m, g, o.Resume), stage: stageOf[T](), wait: o.Wait}
-	if o.Wait.kind == waitBlock && r.bell == nil {
-		return nil, ErrNoDoorbell
+	f, err := newFollower(words, m, g, o)
+	if err != nil {
+		return nil, err
 	}
-	r.Seek(o.Start)
-	return r, nil
+	return &Reader[T]{follower: f, stage: stageOf[T]()}, nil
 }
 
 // Poll copies the next record to *dst and returns its number and Ready, or says at once why not. It
@@ -43,7 +41,13 @@ func NewReader[T any](m Memory, o ReaderOptions) (*Reader[T], error) {
 func (r *Reader[T]) Poll(dst *T) (uint64, Status) {
 	n := r.next
 	want := finished(n)
-	if v := r.load(dst, n, want); v != want {
+	var v uint64
+	if unsafe.Sizeof(*dst) == 24 { // known to the compiler, which inlines the one and drops the other
+		v = seqlock.Load3(r.slot(n), unsafe.Pointer(dst), want)
+	} else {
+		v = r.load(dst, n, want)
+	}
+	if v != want {
 		return n, r.miss(v)
 	}
 	r.next = n + 1
@@ -55,22 +59,27 @@ func (r *Reader[T]) Poll(dst *T) (uint64, Status) {
 // gap. Otherwise count is 0 and the status says why.
 func (r *Reader[T]) PollBatch(dst []T) (first uint64, count int, s Status) {
 	first = r.next
-	n := first
+	n, v := first, uint64(0)
 	for i := range dst {
 		want := finished(n)
-		if v := r.load(&dst[i], n, want); v != want {
-			if i == 0 {
-				return first, 0, r.miss(v)
-			}
+		if unsafe.Sizeof(dst[i]) == 24 {
+			v = seqlock.Load3(r.slot(n), unsafe.Pointer(&dst[i]), want)
+		} else {
+			v = r.load(&dst[i], n, want)
+		}
+		if v != want {
 			break
 		}
 		n++
 	}
 	r.next = n
-	if n == first {
-		return first, 0, Empty // no room in dst
+	switch {
+	case n > first:
+		return first, int(n - first), Ready
+	case len(dst) == 0:
+		return first, 0, Empty
 	}
-	return first, int(n - first), Ready
+	return first, 0, r.miss(v)
 }
 
 // latestTries bounds Latest: a writer would have to overtake it that often in a row, which only
@@ -97,16 +106,17 @@ func (r *Reader[T]) Latest(dst *T) (uint64, Status) {
 // load copies record n to *dst if its slot has version want, and returns the version seen.
 func (r *Reader[T]) load(dst *T, n, want uint64) uint64 {
 	slot := r.slot(n)
-	if r.stage == nil {
-		v := seqlock.Load(slot, unsafe.Add(slot, 8), unsafe.Pointer(dst), r.words.words, want)
-		if v > want {
-			var none T
-			*dst = none // never leave a torn record where somebody might use it
-		}
-		return v
+	to := unsafe.Pointer(dst)
+	if r.stage != nil {
+		to = unsafe.Pointer(unsafe.SliceData(r.stage))
 	}
-	v := seqlock.Load(slot, unsafe.Add(slot, 8), unsafe.Pointer(unsafe.SliceData(r.stage)), r.words.words, want)
-	if v == want {
+	v := seqlock.Load(slot, unsafe.Add(slot, 8), to, r.words.words, want)
+	switch {
+	case v != want:
+		if v > want {
+			clear(recordBytes(dst)) // never leave a torn record where somebody might use it
+		}
+	case r.stage != nil:
 		copy(recordBytes(dst), wordBytes(r.stage))
 	}
 	return v

@@ -54,7 +54,6 @@ const (
 
 // pauser is the state of one wait.
 type pauser struct {
-	Wait
 	rounds int
 	armed  bool
 	ticket uint32
@@ -65,7 +64,7 @@ type pauser struct {
 // ErrWriterDead.
 func (f *follower) pause(ctx context.Context, p *pauser) error {
 	p.rounds++
-	spins := p.kind == waitSpin || p.kind != waitEvery && p.rounds <= spinRounds
+	spins := f.wait.kind == waitSpin || f.wait.kind != waitEvery && p.rounds <= spinRounds
 	if spins && p.rounds%checkRounds != 0 {
 		seqlock.Pause(1)
 		return nil
@@ -76,9 +75,9 @@ func (f *follower) pause(ctx context.Context, p *pauser) error {
 	if dead, err := f.writerDied(p); dead || err != nil {
 		return errors.Join(err, deadError(dead))
 	}
-	switch p.kind {
+	switch f.wait.kind {
 	case waitEvery:
-		sys.Sleep(p.sleep)
+		sys.Sleep(f.wait.sleep)
 	case waitBlock:
 		return f.block(ctx, p)
 	case waitBackoff:
@@ -86,7 +85,7 @@ func (f *follower) pause(ctx context.Context, p *pauser) error {
 			runtime.Gosched()
 			return nil
 		}
-		limit := p.sleep
+		limit := f.wait.sleep
 		if limit <= 0 {
 			limit = defaultBackoff
 		}

@@ -23,18 +23,27 @@ type words struct {
 	heartbeat   *uint64
 }
 
-// mapWords checks that m is as large and as aligned as its geometry says, and that T is its record.
-func mapWords[T any](m Memory) (words, Geometry, error) {
-	g, header, slots := m.Geometry(), m.Header(), m.Slots()
-	if g.HeaderSize == 0 {
-		return words{}, g, ErrBare
+// mapTyped is mapWords for a ring whose records must be of type T.
+func mapTyped[T any](m Memory) (words, Geometry, error) {
+	w, g, err := mapWords(m)
+	if err != nil {
+		return w, g, err
 	}
 	schema, err := SchemaOf[T]()
 	if err != nil {
-		return words{}, g, err
+		return w, g, err
 	}
 	if err := g.Record.Diff(schema); err != nil {
-		return words{}, g, fmt.Errorf("ring: %w", err)
+		return w, g, fmt.Errorf("ring: %w", err)
+	}
+	return w, g, nil
+}
+
+// mapWords checks that m is as large and as aligned as its geometry says.
+func mapWords(m Memory) (words, Geometry, error) {
+	g, header, slots := m.Geometry(), m.Header(), m.Slots()
+	if g.HeaderSize == 0 {
+		return words{}, g, ErrBare
 	}
 	if len(header) < g.HeaderSize || uint64(len(slots)) < g.RingSize() {
 		return words{}, g, fmt.Errorf("ring: %w: %d bytes of header and %d of slots, not %d and %d", ErrGeometry, len(header), len(slots), g.HeaderSize, g.RingSize())

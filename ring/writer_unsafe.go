@@ -17,8 +17,9 @@ const maxRun = 256
 type Writer[T any] struct {
 	publisher seqlock.Publisher
 	waiting   *uint32  // the doorbell's word; nil without a doorbell
-	stage     []uint64 // see stageOf
-	run       int      // records per assembly call, at most
+	stage     []uint64 // see stageOf; not nil once closed, which keeps that check off the hot path
+	closed    bool
+	run       int // records per assembly call, at most
 	words     words
 	bell      Doorbell
 	masks     []uint64 // publisher.Masks points here
@@ -29,7 +30,7 @@ type Writer[T any] struct {
 // but not yet counted are kept, one that was cut short is written again under its number, the
 // one-record view is mended, and readers learn that the writer restarted.
 func NewWriter[T any](m Memory) (*Writer[T], error) {
-	words, g, err := mapWords[T](m)
+	words, g, err := mapTyped[T](m)
 	if err != nil {
 		return nil, err
 	}
@@ -101,6 +102,9 @@ func (w *Writer[T]) PublishBatch(recs []T) uint64 {
 }
 
 func (w *Writer[T]) publishStaged(rec *T) {
+	if w.closed {
+		panic("ring: Publish on a closed Writer")
+	}
 	copy(wordBytes(w.stage), recordBytes(rec))
 	w.publisher.Publish(unsafe.Pointer(unsafe.SliceData(w.stage)), 1)
 }
@@ -124,12 +128,12 @@ func (w *Writer[T]) Heartbeat(now uint64) { atomic.StoreUint64(w.words.heartbeat
 // Close tells the readers that no record follows. The memory stays as it is, to be read, and to be
 // taken over by another writer. A second Close does nothing.
 func (w *Writer[T]) Close() error {
-	if w.publisher.Slots == nil {
+	if w.closed {
 		return nil
 	}
+	w.closed, w.stage = true, []uint64{}
 	// After the head of the last publish: a reader that sees "closed" sees every record.
 	atomic.StoreUint64(w.words.state, uint64(layout.StateClosed))
 	w.ringBell()
-	w.publisher = seqlock.Publisher{Next: w.publisher.Next} // a Publish from here on is a nil dereference, never a stray store
 	return nil
 }

@@ -15,19 +15,23 @@ func load(versionWord, payload, dst unsafe.Pointer, words uintptr, want uint64) 
 	if v := atomic.LoadUint64(version); v != want { // R1
 		return v
 	}
-	if words == 3 { // TradingData: through registers, so that dst never holds a torn value
-		from, to := (*[3]uint64)(payload), (*[3]uint64)(dst)
-		a, b, c := atomic.LoadUint64(&from[0]), atomic.LoadUint64(&from[1]), atomic.LoadUint64(&from[2]) // R2
-		if v := atomic.LoadUint64(version); v != want {                                                  // R3
-			return v
-		}
-		to[0], to[1], to[2] = a, b, c
-		return want
-	}
 	for i := uintptr(0); i < 8*words; i += 8 {
 		*(*uint64)(unsafe.Add(dst, i)) = atomic.LoadUint64((*uint64)(unsafe.Add(payload, i))) // R2
 	}
 	return atomic.LoadUint64(version) // R3
+}
+
+// Load3 is [Load] for three words right behind their version, the slot of a TradingData. It is small enough to
+// be inlined, and it copies through registers: dst is written only if the value is whole.
+func Load3(slot, dst unsafe.Pointer, want uint64) (version uint64) {
+	s := (*[4]uint64)(slot)
+	if version = atomic.LoadUint64(&s[0]); version == want { // R1
+		a, b, c := atomic.LoadUint64(&s[1]), atomic.LoadUint64(&s[2]), atomic.LoadUint64(&s[3]) // R2
+		if version = atomic.LoadUint64(&s[0]); version == want {                                // R3
+			*(*[3]uint64)(dst) = [3]uint64{a, b, c}
+		}
+	}
+	return version
 }
 
 // LoadFence orders the loads before it before the atomic loads after it. Nothing is needed: TSO

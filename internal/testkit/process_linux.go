@@ -1,0 +1,88 @@
+package testkit
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+)
+
+// ownMounts is the role that finds out whether processes can have mounts of their own.
+const ownMounts = "testkit-own-mounts"
+
+// Main is the whole TestMain of a package that uses shared memory: [Roles], and a failure if the tests
+// left file descriptors open or objects of [Name] in /dev/shm.
+func Main(m *testing.M, roles map[string]func(args []string) error) {
+	switch os.Getenv(roleEnv) {
+	case "":
+		os.Exit(withoutLeaks(m.Run))
+	case ownMounts:
+		roles = map[string]func([]string) error{ownMounts: func([]string) error { return MountShm("size=64k") }}
+	}
+	Roles(m, roles)
+}
+
+// OwnMounts makes a process of [StartWith] have mounts of its own, in which it can call [MountShm]: as
+// root, or as a user who may make user namespaces. It ends a test that cannot have that.
+func OwnMounts(t testing.TB) func(*exec.Cmd) {
+	t.Helper()
+	if err := canMount(); err != nil {
+		Require(t, "mount", err.Error())
+	}
+	return unshareMounts
+}
+
+var canMount = sync.OnceValue(func() error {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), roleEnv+"="+ownMounts)
+	unshareMounts(cmd)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("a process cannot have mounts of its own: %w: %s", err, out)
+	}
+	return nil
+})
+
+func unshareMounts(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
+	if os.Geteuid() != 0 {
+		cmd.SysProcAttr.Unshareflags |= syscall.CLONE_NEWUSER
+		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}}
+		cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}}
+	}
+}
+
+// MountShm mounts an empty tmpfs with the given options at /dev/shm, for this process and its
+// children: it must have been started with [OwnMounts].
+func MountShm(options string) error {
+	if err := syscall.Mount("tmpfs", "/dev/shm", "tmpfs", 0, "mode=1777,"+options); err != nil {
+		return fmt.Errorf("mount tmpfs with %s: %w", options, err)
+	}
+	return nil
+}
+
+// Nobody is the user that [BecomeNobody] turns to.
+const Nobody = 65534
+
+// BecomeNobody gives up being root for good.
+func BecomeNobody() error {
+	if err := syscall.Setgroups(nil); err != nil {
+		return fmt.Errorf("setgroups: %w", err)
+	}
+	if err := syscall.Setgid(Nobody); err != nil {
+		return fmt.Errorf("setgid: %w", err)
+	}
+	if err := syscall.Setuid(Nobody); err != nil {
+		return fmt.Errorf("setuid: %w", err)
+	}
+	return nil
+}
+
+// Emulated reports whether this is a program for another processor, under qemu: its times, pages and
+// system calls then say nothing about it.
+func Emulated() bool {
+	real, err := os.Readlink("/proc/thread-self/exe") // qemu answers for /proc/self/exe only
+	return err == nil && strings.Contains(real, "qemu")
+}
