@@ -1,0 +1,72 @@
+GO       ?= go
+FUZZTIME ?= 10s
+QEMU     ?= $(shell command -v qemu-aarch64-static || command -v qemu-aarch64)
+
+# What CI runs, in its order: what fails soonest comes first.
+STEPS = tidy build test lint mutants race purego cross arm64 fuzz
+
+CROSS = linux/arm64 linux/386 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+# What has assembly or makes system calls. The rest is the same on every architecture.
+ARM64 = ./ring/... ./seqlock/... ./segment/... ./hugepages/... ./internal/...
+
+.DEFAULT_GOAL := help
+.PHONY: help ci bench clean $(STEPS)
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## The commands, into bin/
+	$(GO) build -o bin/ ./cmd/...
+
+test: ## Vet and test; needs no root
+	$(GO) vet ./... && $(GO) test ./...
+
+# Without model, which has one goroutine and takes minutes there.
+race: ## Test under the race detector, which needs a C compiler
+	CGO_ENABLED=1 $(GO) test -race $$($(GO) list ./... | grep -v /model$$)
+
+mutants: ## Remove each order and check from the source: the tests must fail
+	TICKRING_MUTANTS=1 $(GO) test -count=1 -v -timeout 20m ./test/mutants
+
+purego: ## Test without assembly
+	$(GO) vet -tags purego ./... && $(GO) test -tags purego ./...
+
+arm64: ## Test what differs on arm64, under qemu
+	@test -n "$(QEMU)" || { echo 'arm64: no qemu-aarch64: apt-get install qemu-user-static'; exit 1; }
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -exec $(QEMU) $(ARM64)
+
+cross: ## Build and vet for every other system
+	@for target in $(CROSS); do \
+		export CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/}; \
+		echo "$$target"; $(GO) build ./... && $(GO) vet ./... || exit 1; \
+	done
+
+# Twice, because a run sees only the files of its build.
+lint: ## The linter, built from tools/go.mod
+	$(GO) tool -modfile=tools/go.mod golangci-lint run
+	$(GO) tool -modfile=tools/go.mod golangci-lint run --build-tags purego
+
+tidy: ## Check formatting and modules
+	@files=$$(gofmt -l .); test -z "$$files" || { echo "not gofmt's: $$files"; exit 1; }
+	$(GO) mod tidy -diff && $(GO) mod verify
+	$(GO) -C tools mod tidy -diff
+
+fuzz: ## Fuzz every target for FUZZTIME (10s)
+	@grep -rEo --include='*_test.go' '^func Fuzz\w+' . | while IFS=: read -r file func; do \
+		echo "$$file $${func#func }"; \
+		$(GO) test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null || exit 1; \
+	done
+
+bench: ## Benchmarks
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+ci: ## All that CI runs, each step with its time
+	@for step in $(STEPS); do \
+		printf '\n=== make %s\n' $$step; start=$$(date +%s); \
+		$(MAKE) --no-print-directory $$step || exit 1; \
+		echo "=== $$step: $$(($$(date +%s) - start)) s"; \
+	done
+
+clean: ## Remove what was built
+	rm -rf bin
