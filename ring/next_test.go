@@ -62,6 +62,16 @@ func TestNextEndsWithItsContext(t *testing.T) {
 	}
 }
 
+func TestALongIntervalEndsWithItsContext(t *testing.T) {
+	memory, _ := newRing[TradingData](t, 8)
+	r := newReader[TradingData](t, memory, ReaderOptions{Wait: Every(time.Hour)})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	var rec TradingData
+	_, err := r.Next(ctx, &rec) // or the test runs for an hour
+	assert.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
 // dying is memory whose writer may be gone.
 type dying struct {
 	*Heap

@@ -48,6 +48,7 @@ const (
 	yieldRounds    = 64  // polls before one that backs off sleeps
 	checkRounds    = 512 // polls of a spinning reader between two looks at its context
 	defaultBackoff = 50 * time.Microsecond
+	shortSleep     = 20 * time.Millisecond
 	livenessPeriod = 50 * time.Millisecond  // of looks at whether the writer lives
 	blockSlice     = 100 * time.Millisecond // bounds a sleep, and so how late a dead writer or a cancelled context is noticed
 )
@@ -77,7 +78,7 @@ func (f *follower) pause(ctx context.Context, p *pauser) error {
 	}
 	switch f.wait.kind {
 	case waitEvery:
-		sys.Sleep(f.wait.sleep)
+		return sleep(ctx, f.wait.sleep)
 	case waitBlock:
 		return f.block(ctx, p)
 	case waitBackoff:
@@ -93,6 +94,23 @@ func (f *follower) pause(ctx context.Context, p *pauser) error {
 		sys.Sleep(min(limit, time.Microsecond<<doublings))
 	}
 	return nil
+}
+
+// sleep suspends the thread for a short interval, which the context need not interrupt, and the goroutine
+// for a long one.
+func sleep(ctx context.Context, d time.Duration) error {
+	if d < shortSleep {
+		sys.Sleep(d)
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func deadError(dead bool) error {
