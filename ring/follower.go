@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/tickring/tickring/internal/layout"
+	"github.com/tickring/tickring/seqlock"
 )
 
 // follower is the part of a reader that does not depend on the record's type: where it is, and
@@ -103,9 +104,13 @@ func (f *follower) miss(v uint64) Status {
 }
 
 // lapped skips to where the policy resumes. v is the version that the slot of the next record has:
-// that of record taken, so everything before taken is finished.
+// that of record taken, so everything before taken is finished (on arm64 in the middle of a batch:
+// or about to be, since the odd mark of one slot may be seen before the even one of the slot before).
 func (f *follower) lapped(v uint64) Status {
 	taken := (v - 1) / 2
+	// v may come from the plain load that ends a Load. A head from before it could be a lap older, and
+	// a sound ring would look damaged.
+	seqlock.LoadFence()
 	head := atomic.LoadUint64(f.words.head)
 	// The head lags behind the slots by one run of records at the most, which is half a ring.
 	if taken&f.slotMask != f.next&f.slotMask || taken > head+f.slots {

@@ -94,6 +94,9 @@ func (r *Reader[T]) Latest(dst *T) (uint64, Status) {
 	for range latestTries {
 		head := r.finishedHead()
 		if head == 0 {
+			if r.version(0) > finished(0) {
+				continue // a whole lap was published since the head was loaded
+			}
 			return 0, Empty
 		}
 		if n := head - 1; r.load(dst, n, finished(n)) == finished(n) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"sync/atomic"
 	"time"
 
@@ -30,7 +31,8 @@ const doorbellSuffix = ".bell"
 //   - A reader that died leaves at most one mark: one ring for nobody.
 //
 // The barrier is membarrier(2) in the reader who is about to sleep anyway. That is what keeps a fence
-// out of publish: x86 and Arm both let a load pass an earlier store.
+// out of publish: x86 lets a load pass an earlier store, and so does Arm, unless both are of the
+// acquire and release kind.
 type doorbell struct {
 	path   string
 	memory []byte
@@ -55,14 +57,19 @@ func createDoorbell(segment string, created uint64) (*doorbell, error) {
 	if err := errors.Join(sys.Reserve(fd, layout.DoorbellSize), sys.WriteAt(fd, magic, 0)); err != nil {
 		return nil, err
 	}
-	if err := sys.Link(fd, path); err != nil {
+	d, err := mapDoorbell(fd, path)
+	if err != nil {
 		return nil, err
 	}
-	return mapDoorbell(fd, path)
+	if err := sys.Link(fd, path); err != nil { // as the last step: nothing can be left behind
+		return nil, errors.Join(err, d.close())
+	}
+	return d, nil
 }
 
-// openDoorbell opens a doorbell to sleep on.
-func openDoorbell(segment string, created uint64) (*doorbell, error) {
+// openDoorbell opens a doorbell to sleep on. It must belong to owner, the segment's, or to this
+// process: whoever else made it could truncate it under the writer.
+func openDoorbell(segment string, created uint64, owner uint32) (*doorbell, error) {
 	path := doorbellPath(segment, created)
 	fd, err := sys.Open(path, true)
 	if err != nil {
@@ -76,6 +83,9 @@ func openDoorbell(segment string, created uint64) (*doorbell, error) {
 	if !info.Mode.IsRegular() || info.Size < layout.DoorbellSize {
 		return nil, ErrTruncated
 	}
+	if info.UID != owner && int(info.UID) != os.Geteuid() {
+		return nil, fmt.Errorf("doorbell: made by user %d: %w", info.UID, fs.ErrPermission)
+	}
 	magic, err := sys.ReadAt(fd, 0, 8)
 	if err != nil {
 		return nil, err
@@ -87,11 +97,11 @@ func openDoorbell(segment string, created uint64) (*doorbell, error) {
 }
 
 // reopenDoorbell is for a writer that takes over: it makes the doorbell anew if somebody removed it.
-func reopenDoorbell(segment string, created uint64) (*doorbell, error) {
+func reopenDoorbell(segment string, created uint64, owner uint32) (*doorbell, error) {
 	if err := sys.RegisterBarrier(); err != nil {
 		return nil, fmt.Errorf("doorbell: membarrier: %w", err)
 	}
-	d, err := openDoorbell(segment, created)
+	d, err := openDoorbell(segment, created, owner)
 	if errors.Is(err, fs.ErrNotExist) {
 		return createDoorbell(segment, created)
 	}
@@ -100,7 +110,10 @@ func reopenDoorbell(segment string, created uint64) (*doorbell, error) {
 
 func mapDoorbell(fd int, path string) (*doorbell, error) {
 	memory, err := sys.Map(fd, layout.DoorbellSize, true)
-	return &doorbell{path: path, memory: memory}, err
+	if err != nil {
+		return nil, err
+	}
+	return &doorbell{path: path, memory: memory}, nil
 }
 
 func (d *doorbell) ticket() *uint32 { return word32(d.memory, layout.DoorbellTicketOffset) }

@@ -1,0 +1,129 @@
+package model
+
+// Registers of the protocol's programs.
+const (
+	rN reg = iota // the next record
+	rV            // a version
+	rA            // payload
+	rB
+	rH // the head
+	rM // the record that latest reads
+	rE // the reader's epoch; scratch in a writer
+	rF // the epoch as it is now
+	rO // the first record of that epoch
+	rS // the state
+	rT // the ticket of the doorbell
+	registers
+)
+
+// loadCell models seqlock.Load: seqlock/load_arm64.s, on amd64 seqlock/load_go_unsafe.go. It goes on
+// behind itself with record n in rA, rB, and to less or more, with the version in rV, if the version
+// is too small, or too large.
+func (c *code) loadCell(n reg, less, more string) {
+	from := c.slot(val(n))
+	whole, same := c.fresh(), c.fresh()
+	compare := of(func(x []uint8) uint8 {
+		want := finished(x[1])
+		if c.has(anyEven) && x[0] > 0 && x[0]%2 == 0 {
+			want = x[0]
+		}
+		return truth(x[0] >= want) + truth(x[0] > want)
+	}, rV, n)
+	c.load(rV, from.version, c.without(plainVersion, c.atomicLoad)) // R1
+	c.branch(compare, less, whole, more)
+	c.label(whole)
+	for w := range words {
+		c.load(rA+reg(w), from.word(w), plain) // R2
+	}
+	switch {
+	case c.has(noRecheck):
+		return
+	case c.has(acquireRecheck):
+		c.load(rV, from.version, acquire)
+	default:
+		if !c.has(noLoadBarrier) {
+			c.dmb(loadAny)
+		}
+		c.load(rV, from.version, plain) // R3
+	}
+	// R3 is not less than R1, whatever the order: loads of one word never see it go back.
+	c.branch(compare.then(func(way uint8) uint8 { return way - 1 }), same, more)
+	c.label(same)
+}
+
+// poll models Reader.Poll of ring/reader_unsafe.go, and follower.miss and follower.lapped of
+// ring/follower.go up to where miss looks at the epoch. It goes on behind itself if a record was
+// read, to nothing if there is none, and to lapped after being lapped.
+func (c *code) poll(thread int, nothing, lapped string) {
+	more, on, sane, insane := c.fresh(), c.fresh(), c.fresh(), c.fresh()
+	if c.has(earlyHead) {
+		c.load(rH, num(head), c.atomicLoad)
+	}
+	c.loadCell(rN, nothing, more)
+	c.note(c.delivered(thread), rN, rA, rB)
+	c.set(rN, val(rN).then(func(n uint8) uint8 { return n + 1 }))
+	c.jump(on)
+
+	c.label(more) // follower.lapped
+	if !c.has(earlyHead) {
+		if !c.has(noLapFence) {
+			c.dmb(loadAny)
+		}
+		c.load(rH, num(head), c.atomicLoad)
+	}
+	c.branch(of(func(x []uint8) uint8 { return truth(taken(x[0]) > x[1]+c.slots) }, rV, rH), sane, insane)
+	c.label(insane)
+	c.note(func(*memory, []uint8) string { return "a reader takes the ring for damaged" })
+	c.label(sane)
+	c.set(rM, of(func(x []uint8) uint8 {
+		return max(x[0]+1, oldestSafe(c.slots, max(x[2], taken(x[1]))))
+	}, rN, rV, rH))
+	c.note(c.lost(thread), rN, rM)
+	c.set(rN, val(rM))
+	c.pin(rN, c.limit)
+	c.jump(lapped)
+	c.label(on)
+}
+
+// taken is the record whose version v is.
+func taken(v uint8) uint8 { return (v - 1) / 2 }
+
+// oldestSafe models Position.resolve of ring/position.go for the default policy.
+func oldestSafe(slots, head uint8) uint8 {
+	first := head - min(head, slots)
+	if head <= slots {
+		return first
+	}
+	return min(head-1, first+max(1, slots/4))
+}
+
+// miss models the rest of follower.miss of ring/follower.go: it goes to isClosed, or to empty. (Restarted
+// counts as empty: in both cases the reader polls again.)
+func (c *code) miss(empty, isClosed string) {
+	same, other, again := c.fresh(), c.fresh(), c.fresh()
+	sameEpoch := of(func(x []uint8) uint8 { return truth(x[0] == x[1]) }, rF, rE)
+	c.load(rF, num(epoch), c.atomicLoad)
+	c.load(rO, num(epochFirst), c.atomicLoad)
+	c.branch(sameEpoch, other, same)
+
+	c.label(other)
+	c.unless(of(func(x []uint8) uint8 { return truth(x[0] >= x[1]) }, rN, rO), empty)
+	c.set(rE, val(rF))
+	c.pin(rE, maxThreads)
+	c.note(c.restarted, rE, rO)
+	c.jump(empty)
+
+	c.label(same)
+	c.load(rS, num(stateWord), c.without(plainState, c.atomicLoad))
+	c.unless(val(rS).then(func(s uint8) uint8 { return truth(s == closed) }), empty)
+	if !c.has(noRepoll) {
+		c.load(rV, c.slot(val(rN)).version, c.atomicLoad)
+		c.unless(of(func(x []uint8) uint8 { return truth(x[0] < finished(x[1])) }, rV, rN), empty)
+	}
+	if !c.has(noEpochCheck) {
+		c.load(rF, num(epoch), c.atomicLoad)
+		c.branch(sameEpoch, empty, again)
+		c.label(again)
+	}
+	c.jump(isClosed)
+}
