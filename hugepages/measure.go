@@ -13,7 +13,7 @@ type Report struct {
 	Backing   string `json:"backing"`            // "tmpfs"
 	PageBytes int    `json:"page_bytes"`         // size of the pages that hold at least half of the mapping
 	HugeBytes uint64 `json:"huge_bytes"`         // of the mapping, how much lies on huge pages
-	Fallback  string `json:"fallback,omitempty"` // why there are none, if some were wanted
+	Fallback  string `json:"fallback,omitempty"` // why not all of it does, if that was wanted
 }
 
 func (r Report) String() string {

@@ -2,8 +2,10 @@ package segment
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
+	"syscall"
 
 	"github.com/tickring/tickring/internal/layout"
 	"github.com/tickring/tickring/internal/sys"
@@ -17,7 +19,7 @@ func Attach(name string) (*Segment, error) {
 	}
 	if err == nil && s.geometry.Doorbell {
 		// A doorbell that is gone, or another user's, costs the reader no more than blocking on it.
-		s.doorbell, _ = openDoorbell(s.path(), s.geometry.Created)
+		s.doorbell, _ = openDoorbell(s.path(), s.geometry.Created, s.owner)
 	}
 	return s.orAbandon(failed(opAttach, name, err))
 }
@@ -26,7 +28,7 @@ func Attach(name string) (*Segment, error) {
 func AttachBare(name string) (*Segment, error) {
 	s, size, err := openObject(name, false)
 	if err == nil && size != layout.BareSize {
-		err = fmt.Errorf("%d bytes, not a bare segment's %d", size, layout.BareSize)
+		err = fmt.Errorf("%w: %d bytes", ErrNotBare, size)
 	}
 	if err == nil {
 		err = s.mapReadOnly(size)
@@ -61,15 +63,19 @@ func openWriter(name string) (*Segment, error) {
 		err = fmt.Errorf("%w: segment has version %d, this program writes version %d", ErrVersion, s.geometry.Version, layout.Version)
 	}
 	if err == nil {
-		if err = s.own(); err == ErrWriterExists {
-			err = s.nameWriter()
-		}
+		err = s.own()
+	}
+	if err == nil { // a copy of a segment may have holes
+		err = sys.Reserve(s.fd, s.geometry.SegmentSize)
+	}
+	if err == nil && s.geometry.Doorbell {
+		s.doorbell, err = reopenDoorbell(s.path(), s.geometry.Created, s.owner)
 	}
 	if err == nil {
 		err = s.stillNamed()
-	}
-	if err == nil && s.geometry.Doorbell {
-		s.doorbell, err = reopenDoorbell(s.path(), s.geometry.Created)
+		if err != nil && s.doorbell != nil {
+			_ = s.unlink() // nobody else would any more
+		}
 	}
 	return s.orAbandon(err)
 }
@@ -95,6 +101,9 @@ func openObject(name string, writable bool) (s *Segment, size uint64, err error)
 		return nil, 0, err
 	}
 	fd, err := sys.Open(path, writable)
+	if errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.ENXIO) { // a directory, or a socket
+		err = fmt.Errorf("%w: %w", ErrNotRegular, err)
+	}
 	if err != nil {
 		return nil, 0, err
 	}
@@ -108,6 +117,7 @@ func openObject(name string, writable bool) (s *Segment, size uint64, err error)
 	case info.Size > math.MaxInt64:
 		return s, 0, ErrGeometry
 	}
+	s.owner = info.UID
 	return s, info.Size, nil
 }
 

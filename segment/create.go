@@ -2,8 +2,10 @@ package segment
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/tickring/tickring/hugepages"
@@ -40,10 +42,13 @@ func create(name string, g layout.Geometry, o Options) (_ *Segment, err error) {
 		o.Mode = 0o600
 	}
 	if o.Mode&^0o666 != 0 {
-		return nil, errors.Join(fs.ErrInvalid, errors.New("mode has other than read and write bits"))
+		return nil, fmt.Errorf("%w: mode %v has other than read and write bits", fs.ErrInvalid, o.Mode)
+	}
+	if err := g.Validate(); err != nil {
+		return nil, err
 	}
 	if _, err := sys.StatName(path); err == nil {
-		return nil, fs.ErrExist // early: nothing needs to be reserved for that answer
+		return nil, syscall.EEXIST // early: nothing needs to be reserved for that answer
 	}
 	fd, err := sys.OpenUnnamed(Dir, o.Mode)
 	if err != nil {
@@ -56,7 +61,7 @@ func create(name string, g layout.Geometry, o Options) (_ *Segment, err error) {
 		}
 	}()
 
-	g.Doorbell, g.Created = o.Doorbell, uint64(time.Now().UnixNano())
+	g.Version, g.Doorbell, g.Created = layout.Version, o.Doorbell, uint64(time.Now().UnixNano())
 	if g.Fallback, err = hugepages.Reserve(fd, Dir, g.SegmentSize, o.Pages); err != nil {
 		return nil, err
 	}
@@ -88,7 +93,7 @@ func (s *Segment) own() error {
 		return err
 	}
 	if !locked {
-		return ErrWriterExists
+		return s.nameWriter()
 	}
 	if s.memory, err = sys.Map(s.fd, s.geometry.SegmentSize, true); err != nil {
 		return err
@@ -97,10 +102,12 @@ func (s *Segment) own() error {
 	if err != nil {
 		return err
 	}
-	storeWord(s.memory, layout.PIDOffset, uint64(os.Getpid()))
-	storeWord(s.memory, layout.StartTimeOffset, start)
-	storeWord(s.memory, layout.HeartbeatOffset, sys.Boottime())
-	return nil
+	return s.Guard(func() error {
+		storeWord(s.memory, layout.PIDOffset, uint64(os.Getpid()))
+		storeWord(s.memory, layout.StartTimeOffset, start)
+		storeWord(s.memory, layout.HeartbeatOffset, sys.Boottime())
+		return nil
+	})
 }
 
 // abandon undoes an opening that failed half way.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"syscall"
 
 	"github.com/tickring/tickring/internal/layout"
@@ -15,6 +16,7 @@ var (
 	ErrWriterExists = fmt.Errorf("another writer has the segment: %w", syscall.EBUSY)
 	ErrNotRegular   = fmt.Errorf("not a shared memory object: %w", syscall.EINVAL)
 	ErrBare         = errors.New("a 24-byte segment of a program from before the ring, without a version")
+	ErrNotBare      = errors.New("not a 24-byte segment of a program from before the ring")
 	ErrReplaced     = errors.New("the name was given to another object meanwhile")
 
 	ErrNotSegment = layout.ErrMagic     // the object begins with something else
@@ -34,7 +36,11 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	s := fmt.Sprintf("segment: %s %s: %v", e.Op, e.Name, e.Err)
+	name := e.Name
+	if quoted := strconv.Quote(name); quoted[1:len(quoted)-1] != name {
+		name = quoted // one that could steer a terminal
+	}
+	s := fmt.Sprintf("segment: %s %s: %v", e.Op, name, e.Err)
 	if hint := hint(e.Op, e.Err); hint != "" {
 		s += ": " + hint
 	}
@@ -64,9 +70,23 @@ func hint(op string, err error) string {
 		return Dir + " is too small or too full: fewer slots, or a larger tmpfs (mount -o remount,size=…)"
 	case errors.Is(err, syscall.ELOOP):
 		return "the name is a symbolic link, which is never followed"
-	case errors.Is(err, ErrBare) && op == opAttach:
+	case errors.Is(err, ErrWriterExists):
+		return "a segment has one writer: end that one first, or attach to read"
+	case errors.Is(err, ErrBare) && op == opWriter:
+		return "only the program that made it can write it: remove it and create a segment to publish"
+	case errors.Is(err, ErrBare):
 		return "read it with AttachBare"
-	case errors.Is(err, ErrTruncated), errors.Is(err, ErrNotSegment), errors.Is(err, ErrChecksum), errors.Is(err, ErrGeometry):
+	case errors.Is(err, ErrNotBare):
+		return "attach it as a segment"
+	case errors.Is(err, ErrNotRegular):
+		return "give the name of a shared memory object, or remove what lies there"
+	case errors.Is(err, ErrVersion), errors.Is(err, ErrByteOrder):
+		return "it was made by another version of this program, or for another machine: use that one, or create it anew"
+	case errors.Is(err, ErrReplaced):
+		return "open it again"
+	case op == opCreate: // of the options, or of a size that is told
+		return ""
+	case errors.Is(err, ErrTruncated), errors.Is(err, ErrNotSegment), errors.Is(err, ErrChecksum), errors.Is(err, ErrGeometry), errors.Is(err, ErrSchema):
 		return "the object is damaged or another program's: look at it, then remove it and create it anew"
 	}
 	return ""
@@ -77,4 +97,6 @@ const (
 	opAttach = "attach"
 	opWriter = "open as writer"
 	opUnlink = "unlink"
+	opAccess = "access"
+	opStatus = "read the status of"
 )

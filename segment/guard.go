@@ -14,16 +14,27 @@ func (s *Segment) Guard(fn func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			fault, ok := r.(interface{ Addr() uintptr })
-			if !ok || !s.contains(fault.Addr()) {
+			if !ok {
 				panic(r)
 			}
-			offset := fault.Addr() - address(s.memory)
-			err = failed("access", s.name, fmt.Errorf("%w: no storage at offset %d any more", ErrTruncated, offset))
+			if offset, ok := offset(s.memory, fault.Addr()); ok {
+				err = failed(opAccess, s.name, fmt.Errorf("%w: no storage at offset %d any more", ErrTruncated, offset))
+				return
+			}
+			if s.doorbell != nil {
+				if offset, ok := offset(s.doorbell.memory, fault.Addr()); ok {
+					err = failed(opAccess, s.name, fmt.Errorf("doorbell: %w: no storage at offset %d any more", ErrTruncated, offset))
+					return
+				}
+			}
+			panic(r)
 		}
 	}()
 	return fn()
 }
 
-func (s *Segment) contains(a uintptr) bool {
-	return a >= address(s.memory) && a < address(s.memory)+uintptr(len(s.memory))
+// offset of address a in memory, if it lies there.
+func offset(memory []byte, a uintptr) (uintptr, bool) {
+	start := address(memory)
+	return a - start, a >= start && a < start+uintptr(len(memory))
 }

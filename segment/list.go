@@ -3,6 +3,8 @@ package segment
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"strings"
 
 	"github.com/tickring/tickring/internal/layout"
 	"github.com/tickring/tickring/internal/sys"
@@ -26,12 +28,25 @@ func List() ([]Entry, error) {
 	}
 	var entries []Entry
 	for _, name := range names {
-		if e := inspect("/" + name); !errors.Is(e.Err, ErrNotSegment) && !errors.Is(e.Err, ErrNotRegular) && !errors.Is(e.Err, ErrName) {
+		if e := inspect("/" + name); !foreign(e) {
 			entries = append(entries, e)
 		}
 	}
 	return entries, nil
 }
+
+// foreign reports whether an object is none of ours, or gone since the names were read.
+func foreign(e Entry) bool {
+	for _, err := range []error{ErrNotSegment, ErrNotRegular, ErrName, fs.ErrNotExist} {
+		if errors.Is(e.Err, err) {
+			return true
+		}
+	}
+	return strings.HasPrefix(e.Name, semaphorePrefix) && errors.Is(e.Err, ErrTruncated)
+}
+
+// semaphorePrefix is how glibc names POSIX semaphores, objects of 32 bytes in the same place.
+const semaphorePrefix = "/sem."
 
 func inspect(name string) Entry {
 	e := Entry{Name: name}
@@ -45,6 +60,6 @@ func inspect(name string) Entry {
 	}
 	defer s.Close()
 	e.Geometry = s.Geometry()
-	e.Err = s.Guard(func() (err error) { e.Status, err = s.Status(); return err })
+	e.Status, e.Err = s.Status()
 	return e
 }

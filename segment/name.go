@@ -23,6 +23,8 @@ func path(name string) (string, error) {
 		problem = "would leave " + Dir + ": a name has one slash, in front"
 	case len(base) > maxName:
 		problem = fmt.Sprintf("is longer than %d bytes", maxName)
+	case strings.HasSuffix(base, doorbellSuffix):
+		problem = "ends in " + doorbellSuffix + ", as doorbells do"
 	case strings.ContainsFunc(base, func(c rune) bool { return c <= ' ' || c > '~' }):
 		problem = "has other than printable ASCII characters"
 	default:

@@ -11,7 +11,8 @@ import (
 // Segment is a mapped segment. It is a ring.Memory.
 type Segment struct {
 	name      string
-	fd        int
+	fd        int    // -1 when closed
+	owner     uint32 // user who made the object
 	geometry  layout.Geometry
 	memory    []byte // the object from its start: all of it, or the header alone
 	writable  bool
@@ -26,15 +27,15 @@ func (s *Segment) Geometry() layout.Geometry { return s.geometry }
 
 // Header is the mapped start of the object.
 func (s *Segment) Header() []byte {
-	if s.geometry.HeaderSize == 0 {
+	if s.geometry.HeaderSize == 0 || s.memory == nil {
 		return s.memory
 	}
 	return s.memory[:s.geometry.HeaderSize]
 }
 
-// Slots is the mapped ring; nil if only the header is mapped.
+// Slots is the mapped ring; nil if only the header is mapped, or the segment is bare.
 func (s *Segment) Slots() []byte {
-	if uint64(len(s.memory)) <= s.geometry.RingOffset {
+	if s.geometry.HeaderSize == 0 || uint64(len(s.memory)) <= s.geometry.RingOffset {
 		return nil
 	}
 	return s.memory[s.geometry.RingOffset:]
@@ -67,6 +68,6 @@ func (s *Segment) Close() error {
 	}
 	err := errors.Join(sys.Unmap(s.memory), s.doorbell.close())
 	sys.Close(s.fd)
-	s.memory, s.doorbell = nil, nil
+	s.fd, s.memory, s.doorbell, s.writable = -1, nil, nil, false
 	return failed("close", s.name, err)
 }

@@ -19,12 +19,20 @@ type Status struct {
 	Heartbeat  time.Duration // since the writer last said that its loop turns; negative if never
 }
 
-// Status reads the segment's header. It makes one system call.
-func (s *Segment) Status() (Status, error) {
+// Status reads the segment's header; a bare one has none, which is [ErrBare]. It makes one system call.
+func (s *Segment) Status() (st Status, err error) {
+	if s.geometry.HeaderSize == 0 {
+		return Status{}, failed(opStatus, s.name, ErrBare)
+	}
 	alive, err := s.WriterAlive()
 	if err != nil {
 		return Status{}, err
 	}
+	err = s.Guard(func() error { st = s.status(alive); return nil })
+	return st, err
+}
+
+func (s *Segment) status(alive bool) Status {
 	load := func(offset int) uint64 { return loadWord(s.memory, offset) }
 	st := Status{
 		Epoch: load(layout.EpochOffset), EpochFirst: load(layout.EpochFirstOffset),
@@ -40,7 +48,7 @@ func (s *Segment) Status() (Status, error) {
 	}
 	st.Head = load(layout.HeadOffset)
 	st.Oldest = s.geometry.Oldest(st.Head)
-	return st, nil
+	return st
 }
 
 // Heartbeat is the time for ring.Writer.Heartbeat, in ns of CLOCK_BOOTTIME.

@@ -2,6 +2,7 @@ package segment
 
 import (
 	"errors"
+	"io/fs"
 	"path/filepath"
 	"strings"
 
@@ -15,17 +16,28 @@ func Unlink(name string) error {
 	if err != nil {
 		return failed(opUnlink, name, err)
 	}
-	return failed(opUnlink, name, errors.Join(sys.Unlink(path), unlinkDoorbells(path)))
+	// First look, then unlink: once the name is free somebody may make a segment of that name, with
+	// its own doorbell.
+	bells, err := doorbells(path)
+	err = errors.Join(err, sys.Unlink(path))
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		for _, bell := range bells {
+			if e := sys.Unlink(bell); !errors.Is(e, fs.ErrNotExist) {
+				err = errors.Join(err, e)
+			}
+		}
+	}
+	return failed(opUnlink, name, err)
 }
 
-// unlinkDoorbells removes the doorbells of a segment, those of crashed creations included.
-func unlinkDoorbells(path string) error {
-	names, err := sys.ReadDir(filepath.Dir(path))
+// doorbells lists the paths of the doorbells of a segment, those of crashed creations included.
+func doorbells(path string) (bells []string, err error) {
+	names, err := sys.ReadDir(Dir)
 	for _, name := range names {
 		middle, ok := strings.CutPrefix(name, filepath.Base(path)+".")
 		if middle, isBell := strings.CutSuffix(middle, doorbellSuffix); ok && isBell && len(middle) == 16 {
-			err = errors.Join(err, sys.Unlink(filepath.Join(Dir, name)))
+			bells = append(bells, filepath.Join(Dir, name))
 		}
 	}
-	return err
+	return bells, err
 }

@@ -6,7 +6,8 @@ import (
 )
 
 // Geometry is a segment's shape: what its identity says, in the units of Go. One that came from
-// [New] or [Decode] is valid; its numbers need no further check.
+// [New] or [Decode] is valid; its numbers need no further check. One put together by hand needs
+// [Geometry.Validate].
 type Geometry struct {
 	Record            Schema
 	SlotStride        int    // bytes from one slot to the next

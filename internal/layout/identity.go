@@ -49,9 +49,6 @@ func Encode(g Geometry) []byte {
 // n bytes at an offset of the object; size is the object's, as fstat says. Each byte is fetched
 // once. The error wraps one of this package's.
 func Decode(size uint64, read func(offset, n int) ([]byte, error)) (Geometry, error) {
-	if size < IdentityOffset+IdentitySize {
-		return Geometry{}, fmt.Errorf("%w: %d bytes, less than a header", ErrTruncated, size)
-	}
 	fetch := func(offset, n int) ([]byte, error) {
 		b, err := read(offset, n)
 		if err == nil && len(b) < n {
@@ -59,13 +56,19 @@ func Decode(size uint64, read func(offset, n int) ([]byte, error)) (Geometry, er
 		}
 		return b, err
 	}
-	b, err := fetch(0, IdentityOffset+IdentitySize)
+	b, err := fetch(0, int(min(size, IdentityOffset+IdentitySize)))
 	if err != nil {
 		return Geometry{}, err
 	}
 	le := binary.LittleEndian
+	if len(b) < magicOffset+8 {
+		return Geometry{}, fmt.Errorf("%w: %d bytes, less than a header", ErrTruncated, size)
+	}
 	if m := le.Uint64(b[magicOffset:]); m != Magic {
 		return Geometry{}, fmt.Errorf("%w: magic %#016x, want %#016x", ErrMagic, m, uint64(Magic))
+	}
+	if len(b) < IdentityOffset+IdentitySize {
+		return Geometry{}, fmt.Errorf("%w: %d bytes, less than a header", ErrTruncated, size)
 	}
 	if o := le.Uint32(b[byteOrderOffset:]); o != byteOrderMark {
 		return Geometry{}, fmt.Errorf("%w: mark %#08x, want %#08x", ErrByteOrder, o, byteOrderMark)
@@ -87,15 +90,18 @@ func Decode(size uint64, read func(offset, n int) ([]byte, error)) (Geometry, er
 		Doorbell:          le.Uint32(b[flagsOffset:])&flagDoorbell != 0,
 		Created:           le.Uint64(b[createdOffset:]),
 	}
+	type text struct{ start, end int }
+	var texts []text
 	part := func(offsetAt, sizeAt int) ([]byte, error) {
-		offset, n := int(le.Uint32(b[offsetAt:])), int(le.Uint32(b[sizeAt:]))
+		offset, n := uint64(le.Uint32(b[offsetAt:])), uint64(le.Uint32(b[sizeAt:]))
 		if n == 0 {
 			return nil, nil
 		}
-		if offset < SchemaOffset || offset > g.HeaderSize || n > g.HeaderSize-offset {
+		if offset < SchemaOffset || offset+n > uint64(g.HeaderSize) {
 			return nil, fmt.Errorf("%w: %d bytes at %d are not within the header of %d", ErrGeometry, n, offset, g.HeaderSize)
 		}
-		return fetch(offset, n)
+		texts = append(texts, text{int(offset), int(offset + n)})
+		return fetch(int(offset), int(n))
 	}
 	if g.HeaderSize < SchemaOffset || g.HeaderSize > MaxHeaderSize {
 		return Geometry{}, fmt.Errorf("%w: header of %d bytes", ErrGeometry, g.HeaderSize)
@@ -125,8 +131,30 @@ func Decode(size uint64, read func(offset, n int) ([]byte, error)) (Geometry, er
 	if n := int(le.Uint32(b[recordSizeOffset:])); n != g.Record.Size {
 		return Geometry{}, fmt.Errorf("%w: record of %d bytes, schema of %d", ErrGeometry, n, g.Record.Size)
 	}
-	return g, g.check(size)
+	if err := g.check(size); err != nil {
+		return Geometry{}, err
+	}
+	for _, t := range texts { // else a publish would write over what the checksum vouches for
+		if t.end > g.ViewVersionOffset && t.start < g.viewEnd() {
+			return Geometry{}, fmt.Errorf("%w: the view at %d lies in the text at %d", ErrGeometry, g.ViewOffset, t.start)
+		}
+	}
+	return g, nil
 }
+
+// Validate checks a geometry that a program means to make a segment of. One that [New] returned passes.
+func (g Geometry) Validate() error {
+	if err := g.Record.Validate(); err != nil {
+		return err
+	}
+	texts := SchemaOffset + g.Record.encodedSize() + fallbackSize
+	if g.HeaderSize < texts || g.HeaderSize > MaxHeaderSize || g.ViewOffset > ViewOffset && g.ViewVersionOffset < texts {
+		return fmt.Errorf("%w: header of %d bytes, view at %d: %d are taken by identity and schema", ErrGeometry, g.HeaderSize, g.ViewOffset, texts)
+	}
+	return g.check(g.SegmentSize)
+}
+
+func (g Geometry) viewEnd() int { return g.ViewOffset + g.Record.Words()*8 }
 
 // check holds a decoded geometry to what the rest of Tickring relies on. The limits keep every
 // product below 2^62.
@@ -134,9 +162,8 @@ func (g Geometry) check(size uint64) error {
 	wrong := func(format string, args ...any) error {
 		return fmt.Errorf("%w: %s", ErrGeometry, fmt.Sprintf(format, args...))
 	}
-	viewEnd := g.ViewOffset + g.Record.Words()*8
-	small := g.ViewOffset == ViewOffset && g.ViewVersionOffset == ViewVersionOffset && viewEnd <= ViewVersionOffset
-	large := g.ViewOffset >= SchemaOffset+8 && g.ViewOffset%8 == 0 && g.ViewVersionOffset == g.ViewOffset-8 && viewEnd <= g.HeaderSize
+	small := g.ViewOffset == ViewOffset && g.ViewVersionOffset == ViewVersionOffset && g.viewEnd() <= ViewVersionOffset
+	large := g.ViewOffset >= SchemaOffset+8 && g.ViewOffset%8 == 0 && g.ViewVersionOffset == g.ViewOffset-8 && g.viewEnd() <= g.HeaderSize
 	switch {
 	case g.Slots < MinSlots || g.Slots > MaxSlots || bits.OnesCount64(g.Slots) != 1:
 		return wrong("%d slots are not a power of two from %d to %d", g.Slots, MinSlots, uint64(MaxSlots))

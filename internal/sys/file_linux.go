@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"time"
 
@@ -101,7 +102,26 @@ func Reserve(fd int, n uint64) error {
 	if n > 1<<62 {
 		return unix.ENOSPC
 	}
-	return retry(func() error { return unix.Fallocate(fd, 0, 0, int64(n)) })
+	err := unix.Fallocate(fd, 0, 0, int64(n))
+	if errors.Is(err, unix.EINTR) {
+		return reserveStepwise(fd, n)
+	}
+	return err
+}
+
+// reserveStep takes a few milliseconds at most.
+const reserveStep = 8 << 20
+
+// reserveStepwise reserves piece by piece. Kernels before 6.18 give up the whole of a fallocate on tmpfs
+// when any signal comes, such as those of a profiler: repeated as a whole, it might never end.
+func reserveStepwise(fd int, n uint64) error {
+	for at := uint64(0); at < n; at += reserveStep {
+		length := int64(min(n-at, reserveStep))
+		if err := retry(func() error { return unix.Fallocate(fd, 0, int64(at), length) }); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ReadAt reads n bytes at an offset; fewer are io.ErrUnexpectedEOF's business: it returns what there is.
@@ -153,24 +173,31 @@ func Resize(fd int, n uint64) error {
 }
 
 // PopulateHuge maps the first n bytes of fd for writing with the advice to use huge pages, faults all of
-// it in, and unmaps it again: the file then keeps what pages it got.
-func PopulateHuge(fd int, n uint64) error {
+// it in, lets look see what came of it, and unmaps it again: the file then keeps what pages it got.
+func PopulateHuge(fd int, n uint64, look func([]byte) error) error {
 	b, err := unix.Mmap(fd, 0, int(n), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		return err
 	}
 	err = unix.Madvise(b, unix.MADV_HUGEPAGE)
 	if err == nil {
-		err = unix.Madvise(b, unix.MADV_POPULATE_WRITE)
+		err = retry(func() error { return unix.Madvise(b, unix.MADV_POPULATE_WRITE) })
+	}
+	if err == nil {
+		err = look(b)
 	}
 	return errors.Join(err, unix.Munmap(b))
 }
 
-// Free is the number of bytes that the file system of path has left.
+// Free is the number of bytes that the file system of path has left; all there are, for a tmpfs without
+// a limit.
 func Free(path string) (uint64, error) {
 	var st unix.Statfs_t
 	if err := retry(func() error { return unix.Statfs(path, &st) }); err != nil {
 		return 0, err
+	}
+	if st.Blocks == 0 {
+		return math.MaxUint64, nil
 	}
 	return st.Bavail * uint64(st.Bsize), nil
 }

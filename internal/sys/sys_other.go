@@ -60,7 +60,7 @@ func Unmap([]byte) error { return errUnsupported }
 func Resize(int, uint64) error { return errUnsupported }
 
 // PopulateHuge is for Linux.
-func PopulateHuge(int, uint64) error { return errUnsupported }
+func PopulateHuge(int, uint64, func([]byte) error) error { return errUnsupported }
 
 // Free is for Linux.
 func Free(string) (uint64, error) { return 0, errUnsupported }

@@ -37,7 +37,7 @@ func OwnMounts(t testing.TB) func(*exec.Cmd) {
 
 var canMount = sync.OnceValue(func() error {
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), roleEnv+"="+ownMounts)
+	cmd.Env = roleEnvironment(ownMounts)
 	unshareMounts(cmd)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("a process cannot have mounts of its own: %w: %s", err, out)
@@ -61,6 +61,19 @@ func MountShm(options string) error {
 		return fmt.Errorf("mount tmpfs with %s: %w", options, err)
 	}
 	return nil
+}
+
+// Run starts this test binary in a role from within a role, waits for it, and returns what it printed.
+func Run(role string, args ...string) (string, error) {
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = roleEnvironment(role)
+	var said strings.Builder
+	cmd.Stderr = &said
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, &said)
+	}
+	return string(out), nil
 }
 
 // Nobody is the user that [BecomeNobody] turns to.

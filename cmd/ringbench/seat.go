@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+
+	"github.com/tickring/tickring/internal/sys"
+)
+
+// seat is where a process runs its hot loops.
+type seat struct {
+	cpu     int   // noCPU: wherever the kernel likes
+	allowed []int // CPUs of the process
+	spins   bool  // the loops do not sleep
+}
+
+// memoryLimit is where the garbage collector would start again. A process that measures allocates
+// some megabytes before, and next to nothing while it does.
+const memoryLimit = 2 << 30
+
+// settle readies the process for hot loops, that spin, or that may sleep.
+//
+// A loop that spins runs on a thread that is pinned, with GOMAXPROCS 1, and without runtime.LockOSThread.
+// Go's monitor preempts a goroutine that runs for more than 10 ms, some 50 times a second. One that
+// is locked to its thread then hands its processor to another thread, sleeps, and is woken again: three
+// to five futex calls each time, counted with strace, and some tens of µs. One that is not goes on at once
+// after the 2 µs of a signal, and on the same thread, since no other has a processor to take it with.
+//
+// A loop that sleeps would be moved: with GOMAXPROCS 1 the runtime starts another thread to use the processor while
+// this one is in the kernel. So it gets two, and the whole process is pinned. That is worse for a loop
+// that spins: the monitor would have to push it aside each time it wakes.
+func settle(cpu int, spins bool) (seat, error) {
+	runtime.GC()
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(memoryLimit)
+	s := seat{cpu: cpu, spins: spins}
+	var err error
+	if s.allowed, err = allowedCPUs(); err != nil {
+		return s, err
+	}
+	if spins {
+		runtime.GOMAXPROCS(1)
+		return s, nil
+	}
+	runtime.GOMAXPROCS(2)
+	if cpu != noCPU {
+		err = pinError(cpu, sys.SetProcessCPUs(cpu))
+	}
+	return s, err
+}
+
+func pinError(cpu int, err error) error {
+	if err != nil {
+		return fmt.Errorf("pin to CPU %d: %w", cpu, err)
+	}
+	return nil
+}
+
+// stay is what befell a hot loop.
+type stay struct {
+	Preempted int64 `json:"preempted"` // times that the kernel gave its CPU to another thread; negative: unknown
+	Moved     bool  `json:"moved"`     // the Go runtime moved it to another thread, off the CPU that it was pinned to
+}
+
+// run runs a hot loop.
+func (s seat) run(loop func()) (st stay, err error) {
+	// Around the loop, the goroutine must not be moved while it is in a system call.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	pins := s.spins && s.cpu != noCPU
+	if pins {
+		if err := sys.SetThreadCPUs(s.cpu); err != nil {
+			return st, pinError(s.cpu, err)
+		}
+	}
+	thread, before := sys.ThreadID(), preemptions()
+	runtime.UnlockOSThread()
+	loop()
+	runtime.LockOSThread()
+	moved := sys.ThreadID() != thread
+	st = stay{Preempted: preemptions() - before, Moved: moved && pins}
+	if before < 0 || moved {
+		st.Preempted = -1
+	}
+	if pins && !moved {
+		err = sys.SetThreadCPUs(s.allowed...)
+	}
+	return st, err
+}
+
+// preemptions is how often the kernel took the CPU from the calling thread to give it to another;
+// negative if unknown.
+func preemptions() int64 {
+	status, err := os.ReadFile("/proc/thread-self/status")
+	if err != nil {
+		return -1
+	}
+	for line := range strings.Lines(string(status)) {
+		if value, ok := strings.CutPrefix(line, "nonvoluntary_ctxt_switches:"); ok {
+			n, err := strconv.ParseInt(strings.TrimSpace(value), 10, 64)
+			if err == nil {
+				return n
+			}
+		}
+	}
+	return -1
+}
