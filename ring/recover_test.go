@@ -73,8 +73,9 @@ func TestTakeoverAfterEveryStore(t *testing.T) {
 				require.Equal(t, done, w.Head(), "%d before, batch of %d, stopped after %d stores", before, batch, stop)
 				require.Equal(t, done, *w.words.head)
 				if done > 0 {
-					require.Equal(t, tradeOf(done-1), *(*TradingData)(w.words.view))
-					require.Equal(t, finished(done-1), *(*uint64)(w.words.viewVersion))
+					view, version := *(*TradingData)(w.words.view), *(*uint64)(w.words.viewVersion)
+					require.Equal(t, tradeOf(done-1), view)
+					require.Equal(t, finished(done-1), version)
 				} else {
 					require.Equal(t, TradingData{}, *(*TradingData)(w.words.view))
 					require.Zero(t, *(*uint64)(w.words.viewVersion))

@@ -182,10 +182,9 @@ func TestLatestIsNeverOlderThanWhatWasPolled(t *testing.T) {
 	n, s := r.Latest(&rec)
 	require.Equal(t, Ready, s)
 	assert.EqualValues(t, 19, n)
-	for range 20 {
-		n, s = r.Poll(&rec)
+	for s != Empty { // lapped once, and then all there is
+		_, s = r.Poll(&rec)
 	}
-	assert.Equal(t, Empty, s)
 	n, s = r.Latest(&rec)
 	assert.Equal(t, Ready, s)
 	assert.EqualValues(t, 19, n)

@@ -183,7 +183,7 @@ func TestStatus(t *testing.T) {
 
 	w, err := OpenWriter(name)
 	require.NoError(t, err)
-	writer = newWriter(t, w)
+	newWriter(t, w)
 	assert.Equal(t, Status{State: "open", PID: pid, Alive: true, Epoch: 2, EpochFirst: 20, Head: 20, Oldest: 4}, status())
 	mine, err := w.Status()
 	require.NoError(t, err)

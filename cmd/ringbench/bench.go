@@ -73,7 +73,8 @@ func run(ctx context.Context, c *config, say func(format string, a ...any)) (_ *
 		return nil, err
 	}
 	defer b.segment.Close()
-	if b.seat, err = settle(r.Placement.cpu(0), true); err != nil {
+	wakes := c.wait == waitBlock // which is a system call of the writer's
+	if b.seat, err = settle(r.Placement.cpu(0), !wakes); err != nil {
 		return nil, err
 	}
 	if err := b.measure(ctx, r); err != nil {

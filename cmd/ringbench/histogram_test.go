@@ -53,7 +53,7 @@ func TestTimesOutOfRange(t *testing.T) {
 	assert.EqualValues(t, 2, h.negative)
 	assert.EqualValues(t, 2, h.clamped)
 	assert.EqualValues(t, -7, h.min)
-	assert.EqualValues(t, 3*highest, h.max)
+	assert.Equal(t, 3*highest, h.max)
 }
 
 func TestTimesTravel(t *testing.T) {
@@ -80,7 +80,7 @@ func TestTimesAdd(t *testing.T) {
 	a.add(b)
 	assert.EqualValues(t, 4, a.count())
 	assert.EqualValues(t, -1, a.min)
-	assert.EqualValues(t, 2*highest, a.max)
+	assert.Equal(t, 2*highest, a.max)
 	assert.EqualValues(t, 1, a.negative)
 	assert.EqualValues(t, 1, a.clamped)
 }
