@@ -44,11 +44,11 @@ var mutants = []mutant{
 		"\tJNE  LOOP                   \\\n", "\tJNE  LOOP\n",
 	}},
 	{"three words, R3: no second look at the version", "seqlock/load_go_unsafe.go", []string{
-		"if version = atomic.LoadUint64(&s[0]); version == want {                                 // R3", "if version == want {",
+		"if version = atomic.LoadUint64(&s[0]); version == want {                                // R3", "if version == want {",
 	}},
 	{"three words, R3: second look before the payload", "seqlock/load_go_unsafe.go", []string{
 		"\t\ta, b, c := ", "\t\tlast := atomic.LoadUint64(&s[0])\n\t\ta, b, c := ",
-		"if version = atomic.LoadUint64(&s[0]); version == want {                                 // R3", "if version = last; version == want {",
+		"if version = atomic.LoadUint64(&s[0]); version == want {                                // R3", "if version = last; version == want {",
 	}},
 	{"any words, R3: no second look at the version", "seqlock/load_go_unsafe.go", []string{
 		"return atomic.LoadUint64(version) // R3", "return want",
