@@ -110,7 +110,7 @@ func TestRefused(t *testing.T) {
 		"preferred, no room":            {[]string{"size=16m,huge=advise", "prefer", "1048576", "thp", "too small or too full"}, true},
 		"preferred, no room, no pages":  {[]string{"size=16m", "prefer", "1048576", "thp", "too small or too full"}, true},
 		"off, no room":                  {[]string{"size=16m,huge=advise", "off", "1048576", "thp", "too small or too full"}, true},
-		"required, absurd":              {[]string{"size=16m,huge=advise", "require", fmt.Sprint(1 << 36), "thp", "bytes left"}, true},
+		"required, absurd":              {[]string{"size=16m,huge=advise", "require", "68719476736", "thp", "bytes left"}, true},
 		"preferred, room all but 4 KiB": {[]string{"size=4m,huge=advise", "prefer", "131072", "thp", "too small or too full"}, true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -25,17 +25,18 @@ type Record[T any] struct {
 //
 // Next can be called again after each of them.
 func (r *Reader[T]) Next(ctx context.Context, dst *T) (uint64, error) {
+	var p pauser // outside of the loop, which would copy it in each round
 	n, s := r.Poll(dst)
-	for p := (pauser{}); s == Empty; n, s = r.Poll(dst) {
+	for ; s == Empty; n, s = r.Poll(dst) {
 		if err := r.pause(ctx, &p); err != nil {
 			return n, err
 		}
 	}
-	return n, r.event(s)
+	return n, r.Event(s)
 }
 
-// event is the error that a status other than Empty stands for.
-func (f *follower) event(s Status) error {
+// Event is the error with which Next reports status s of the last poll: nil for Ready and Empty.
+func (f *follower) Event(s Status) error {
 	switch s {
 	case Lapped:
 		return &LapError{f.gap}

@@ -47,11 +47,12 @@ func (r *RawReader) Poll(dst []byte) (uint64, Status) {
 
 // Next waits for the next record; see [Reader.Next].
 func (r *RawReader) Next(ctx context.Context, dst []byte) (uint64, error) {
+	var p pauser // outside of the loop, which would copy it in each round
 	n, s := r.Poll(dst)
-	for p := (pauser{}); s == Empty; n, s = r.Poll(dst) {
+	for ; s == Empty; n, s = r.Poll(dst) {
 		if err := r.pause(ctx, &p); err != nil {
 			return n, err
 		}
 	}
-	return n, r.event(s)
+	return n, r.Event(s)
 }

@@ -43,7 +43,7 @@ func (r *Reader[T]) Poll(dst *T) (uint64, Status) {
 	want := finished(n)
 	var v uint64
 	if unsafe.Sizeof(*dst) == 24 { // known to the compiler, which inlines the one and drops the other
-		v = seqlock.Load3(r.slot(n), unsafe.Pointer(dst), want)
+		v = load3(r.slot(n), unsafe.Pointer(dst), want)
 	} else {
 		v = r.load(dst, n, want)
 	}
@@ -63,7 +63,7 @@ func (r *Reader[T]) PollBatch(dst []T) (first uint64, count int, s Status) {
 	for i := range dst {
 		want := finished(n)
 		if unsafe.Sizeof(dst[i]) == 24 {
-			v = seqlock.Load3(r.slot(n), unsafe.Pointer(&dst[i]), want)
+			v = load3(r.slot(n), unsafe.Pointer(&dst[i]), want)
 		} else {
 			v = r.load(&dst[i], n, want)
 		}

@@ -69,7 +69,7 @@ func NewWriter[T any](m Memory) (*Writer[T], error) {
 func (w *Writer[T]) Publish(rec *T) uint64 {
 	n := w.publisher.Next
 	if w.stage == nil {
-		w.publisher.Publish(unsafe.Pointer(rec), 1)
+		seqlock.Publish(&w.publisher, unsafe.Pointer(rec), 1)
 	} else {
 		w.publishStaged(rec)
 	}
@@ -87,7 +87,7 @@ func (w *Writer[T]) PublishBatch(recs []T) uint64 {
 	for len(recs) > 0 {
 		run := min(len(recs), w.run)
 		if w.stage == nil {
-			w.publisher.Publish(unsafe.Pointer(unsafe.SliceData(recs)), run)
+			seqlock.Publish(&w.publisher, unsafe.Pointer(unsafe.SliceData(recs)), run)
 		} else {
 			for i := range run {
 				w.publishStaged(&recs[i])
@@ -106,7 +106,7 @@ func (w *Writer[T]) publishStaged(rec *T) {
 		panic("ring: Publish on a closed Writer")
 	}
 	copy(wordBytes(w.stage), recordBytes(rec))
-	w.publisher.Publish(unsafe.Pointer(unsafe.SliceData(w.stage)), 1)
+	seqlock.Publish(&w.publisher, unsafe.Pointer(unsafe.SliceData(w.stage)), 1)
 }
 
 func (w *Writer[T]) ringBell() {

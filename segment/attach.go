@@ -55,9 +55,14 @@ func OpenWriter(name string) (*Segment, error) {
 
 func openWriter(name string) (*Segment, error) {
 	s, err := open(name, true)
-	if err != nil {
-		return s.orAbandon(err)
+	if err == nil {
+		err = s.takeOver()
 	}
+	return s.orAbandon(err)
+}
+
+// takeOver makes this process the writer of a segment that it opened for writing.
+func (s *Segment) takeOver() (err error) {
 	s.writable = true
 	if s.geometry.Version != layout.Version {
 		err = fmt.Errorf("%w: segment has version %d, this program writes version %d", ErrVersion, s.geometry.Version, layout.Version)
@@ -77,7 +82,7 @@ func openWriter(name string) (*Segment, error) {
 			_ = s.unlink() // nobody else would any more
 		}
 	}
-	return s.orAbandon(err)
+	return err
 }
 
 // open opens an object and validates its header, from a private copy of it.

@@ -50,14 +50,13 @@ func reading(s *Segment, read func(*ring.Reader[stamp], *stamp)) (func() error, 
 	r, err := ring.NewReader[stamp](s, ring.ReaderOptions{})
 	return func() error {
 		var rec stamp
-		for i := range 1 << 40 {
-			r.Seek(ring.At(uint64(i) % 16))
+		for i := uint64(0); ; i++ {
+			r.Seek(ring.At(i % 16))
 			read(r, &rec)
 			if i == 1000 {
 				say("running")
 			}
 		}
-		return nil
 	}, err
 }
 
@@ -65,13 +64,12 @@ func writing(s *Segment, write func(*ring.Writer[stamp], *stamp)) (func() error,
 	w, err := ring.NewWriter[stamp](s)
 	return func() error {
 		var rec stamp
-		for i := range 1 << 40 {
+		for i := uint64(0); ; i++ {
 			write(w, &rec)
 			if i == 1000 {
 				say("running")
 			}
 		}
-		return nil
 	}, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -279,17 +280,22 @@ func TestUnlinkRemovesDoorbells(t *testing.T) {
 	other, _ := made(t, Options{Doorbell: true})
 	// What a creation that was killed can leave.
 	require.NoError(t, os.WriteFile(path+".0123456789abcdef.bell", nil, 0o600))
+	// A creation that is under way.
+	young := doorbellPath(path, uint64(time.Now().UnixNano()))
+	require.NoError(t, os.WriteFile(young, nil, 0o600))
 	// What only looks like it.
-	for _, suffix := range []string{"x.0123456789abcdef.bell", ".bell", ".0123.bell", ".0123456789abcdef.bells"} {
+	for _, suffix := range []string{"x.0123456789abcdef.bell", ".bell", ".0123.bell", ".0123456789abcdef.bells", ".0123456789abcxyz.bell"} {
 		require.NoError(t, os.WriteFile(path+suffix, nil, 0o600))
 		defer os.Remove(path + suffix)
 	}
-	require.Len(t, testkit.Objects(t, name), 6)
+	require.Len(t, testkit.Objects(t, name), 8)
 	require.NoError(t, Unlink(name))
-	assert.Len(t, testkit.Objects(t, name), 3)
+	assert.Len(t, testkit.Objects(t, name), 5)
+	assert.FileExists(t, young)
 	assert.FileExists(t, path+"x.0123456789abcdef.bell")
 	assert.Len(t, testkit.Objects(t, other), 2)
 	requireError(t, Unlink(name), opUnlink, name, fs.ErrNotExist)
+	assert.FileExists(t, young)
 }
 
 // An object that has a name is whole: nobody finds anything but nothing, or a segment.
@@ -299,8 +305,23 @@ func TestASegmentAppearsWhole(t *testing.T) {
 	for _, f := range finders {
 		require.Equal(t, "looking", f.Line())
 	}
-	maker := testkit.Start(t, "maker", name, "1500")
-	require.NoError(t, maker.Wait())
+	maker := testkit.Start(t, "maker", name, "500", "")
+	remover := make(chan error)
+	var made atomic.Bool
+	go func() {
+		for {
+			last := made.Load()
+			if err := Unlink(name); err != nil && !errors.Is(err, fs.ErrNotExist) || last {
+				remover <- err
+				return
+			}
+		}
+	}()
+	assert.NoError(t, maker.Wait())
+	made.Store(true)
+	if err := <-remover; err != nil {
+		assert.ErrorIs(t, err, fs.ErrNotExist)
+	}
 	require.NoError(t, os.Remove(Dir+name+"-done"))
 	for _, f := range finders {
 		f.Say("enough")
@@ -314,7 +335,8 @@ func TestASegmentAppearsWhole(t *testing.T) {
 	assert.Empty(t, testkit.Objects(t, name))
 }
 
-// maker makes and removes a segment again and again.
+// maker makes a segment again and again, and removes it. Arguments: name, rounds; a third one says that
+// somebody else removes it.
 func maker(args []string) error {
 	var rounds int
 	if _, err := fmt.Sscan(args[1], &rounds); err != nil {
@@ -322,6 +344,9 @@ func maker(args []string) error {
 	}
 	for i := range rounds {
 		s, err := Create(args[0], shape(64), Options{Doorbell: i%2 == 0, Mode: 0o600})
+		for len(args) > 2 && errors.Is(err, fs.ErrExist) {
+			s, err = Create(args[0], shape(64), Options{Doorbell: i%2 == 0, Mode: 0o600})
+		}
 		if err != nil {
 			return err
 		}
@@ -331,7 +356,11 @@ func maker(args []string) error {
 		}
 		rec := stampOf(0, 1)
 		w.Publish(&rec)
-		if err := errors.Join(s.Close(), Unlink(args[0])); err != nil {
+		err = s.Close()
+		if len(args) == 2 {
+			err = errors.Join(err, Unlink(args[0]))
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -468,15 +497,27 @@ func TestOneGoroutineWins(t *testing.T) {
 }
 
 func TestNameGivenAway(t *testing.T) {
-	name, _ := made(t, Options{})
-	s, err := open(name, true)
-	require.NoError(t, err)
-	defer s.abandon()
-	require.NoError(t, s.stillNamed())
-	require.NoError(t, Unlink(name))
-	require.ErrorIs(t, s.stillNamed(), ErrReplaced)
-	createFor(t, name, 16, Options{})
-	require.ErrorIs(t, s.stillNamed(), ErrReplaced)
+	for _, o := range []Options{{}, {Doorbell: true}} {
+		for _, again := range []bool{false, true} {
+			name, _ := made(t, o)
+			s, err := open(name, true)
+			require.NoError(t, err)
+			require.NoError(t, Unlink(name)) // after it was found, and before it is locked
+			if again {
+				createFor(t, name, 16, Options{})
+			}
+			require.ErrorIs(t, s.takeOver(), ErrReplaced)
+			s.abandon()
+			assert.Len(t, testkit.Objects(t, name), btoi(again), "no doorbell for a segment that is gone")
+		}
+	}
+}
+
+func btoi(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func TestCreateOrTakeOver(t *testing.T) {

@@ -21,19 +21,6 @@ func load(versionWord, payload, dst unsafe.Pointer, words uintptr, want uint64) 
 	return atomic.LoadUint64(version) // R3
 }
 
-// Load3 is [Load] for three words right behind their version, the slot of a TradingData. It is small enough to
-// be inlined, and it copies through registers: dst is written only if the value is whole.
-func Load3(slot, dst unsafe.Pointer, want uint64) (version uint64) {
-	s := (*[4]uint64)(slot)
-	if version = atomic.LoadUint64(&s[0]); version == want { // R1
-		a, b, c := atomic.LoadUint64(&s[1]), atomic.LoadUint64(&s[2]), atomic.LoadUint64(&s[3]) // R2
-		if version = atomic.LoadUint64(&s[0]); version == want {                                // R3
-			*(*[3]uint64)(dst) = [3]uint64{a, b, c}
-		}
-	}
-	return version
-}
-
 // LoadFence orders the loads before it before the atomic loads after it. Nothing is needed: TSO
 // orders the loads, and the compiler does not move a load across an atomic one.
 func LoadFence() {}

@@ -46,8 +46,8 @@ LOOP:                           \
 	LEAQ  8(AX), R11                \
 	LEAQ  1(R8)(R8*1), BX
 
-// func publish(p *Publisher, src unsafe.Pointer, n int)
-TEXT ·publish(SB), NOSPLIT, $0-24
+// func Publish(p *Publisher, src unsafe.Pointer, n int)
+TEXT ·Publish(SB), NOSPLIT, $0-24
 	MOVQ p+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), CX

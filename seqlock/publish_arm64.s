@@ -31,8 +31,8 @@ LOOP:                           \
 	ADD  $1, R4, R4             \
 	STLR R4, (VERSION)            // W3
 
-// func publish(p *Publisher, src unsafe.Pointer, n int)
-TEXT ·publish(SB), NOSPLIT, $0-24
+// func Publish(p *Publisher, src unsafe.Pointer, n int)
+TEXT ·Publish(SB), NOSPLIT, $0-24
 	MOVD p+0(FP), R0
 	MOVD src+8(FP), R1
 	MOVD n+16(FP), R2

@@ -4,8 +4,11 @@ package seqlock
 
 import "unsafe"
 
+// Publish is documented with [Publisher]. It is the assembly routine itself: a Go function around it
+// would not be inlined into the instances of generic callers in other packages.
+//
 //go:noescape
-func publish(p *Publisher, src unsafe.Pointer, n int)
+func Publish(p *Publisher, src unsafe.Pointer, n int)
 
 //go:noescape
 func store(version, payload, src, masks unsafe.Pointer, words uintptr, odd uint64)

@@ -10,7 +10,8 @@ import (
 // sync/atomic is sequentially consistent: W1→W2→W3 and the head behind them follow from the order
 // in which the stores are written here.
 
-func publish(p *Publisher, src unsafe.Pointer, n int) {
+// Publish is documented with [Publisher].
+func Publish(p *Publisher, src unsafe.Pointer, n int) {
 	next := p.Next
 	for {
 		slot := unsafe.Add(p.Slots, uintptr(next&p.SlotMask)*p.Stride)

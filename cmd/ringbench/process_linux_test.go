@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,11 +11,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -27,6 +28,9 @@ import (
 // binary: with asProgram set, it does what ringbench does.
 const asProgram = "RINGBENCH_TEST_AS_PROGRAM"
 
+// hangs is when a process is killed that does not end.
+const hangs = 2 * time.Minute
+
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
@@ -38,17 +42,17 @@ func TestMain(m *testing.M) {
 // program is ringbench with arguments, not yet started.
 func program(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	if runtime.GOOS != "linux" {
-		t.Skip("shared memory between processes is for Linux")
-	}
 	self, err := os.Executable()
 	require.NoError(t, err)
-	cmd := exec.Command(self, args...)
-	cmd.Env = append(os.Environ(), asProgram+"=1")
+	ctx, cancel := context.WithTimeout(context.Background(), hangs)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, self, args...)
+	// The race detector would wait a second at the end of each process for other threads' races.
+	cmd.Env = append(os.Environ(), asProgram+"=1", "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
 	return cmd
 }
 
-// run runs ringbench to its end, which must be a good one.
+// runProgram runs ringbench to its end, which must be a good one.
 func runProgram(t *testing.T, args ...string) (stdout string) {
 	t.Helper()
 	var out, errs bytes.Buffer

@@ -87,7 +87,7 @@ func (t *text) pages(p pagesReport) {
 	}
 	t.entry("pages", "%s", line)
 	if p.Writer.Fallback != "" {
-		t.entry("", "huge pages were not asked for, because %s", p.Writer.Fallback)
+		t.entry("", "not all huge, because %s", p.Writer.Fallback)
 	}
 }
 
@@ -118,9 +118,9 @@ func (t *text) latency(res result, hiccups []hiccupReport) {
 			t.row(fmt.Sprintf("  reader %d", i+1), one.quantiles.texts())
 		}
 	}
-	t.row("sent late by", res.SentLate.texts())
+	t.row("  sent late by", res.SentLate.texts())
 	t.entry("shape", "%s", shape(res.times))
-	t.row("", []string{"p99.9", "max", "over 1 µs", "time lost", "preempted"})
+	t.row("hiccups", []string{"p99.9", "max", "over 1 µs", "time lost", "preempted"})
 	for i, h := range hiccups {
 		name, preempted := "writer's CPU", res.Writer.Preempted
 		if i > 0 {

@@ -92,7 +92,7 @@ type tradeSource struct {
 
 func (s *tradeSource) Poll(limit int) (uint64, []byte, error) {
 	first, count, status := s.PollBatch(s.batch[:min(limit, batchRecords)])
-	return first, s.encode(count), event(s, status)
+	return first, s.encode(count), s.Event(status)
 }
 
 func (s *tradeSource) Wait(ctx context.Context) (uint64, []byte, error) {
@@ -120,7 +120,7 @@ type rawSource struct {
 func (s *rawSource) Poll(int) (uint64, []byte, error) {
 	n, status := s.RawReader.Poll(s.record)
 	if status != ring.Ready {
-		return n, nil, event(s, status)
+		return n, nil, s.Event(status)
 	}
 	return n, s.record, nil
 }
@@ -131,25 +131,6 @@ func (s *rawSource) Wait(ctx context.Context) (uint64, []byte, error) {
 		return n, nil, err
 	}
 	return n, s.record, nil
-}
-
-// event is the error with which the readers' Next reports a status.
-func event(r interface {
-	Gap() ring.Gap
-	Epoch() (epoch, first uint64)
-}, status ring.Status) error {
-	switch status {
-	case ring.Lapped:
-		return &ring.LapError{Gap: r.Gap()}
-	case ring.Restarted:
-		epoch, first := r.Epoch()
-		return &ring.RestartError{Epoch: epoch, First: first}
-	case ring.Closed:
-		return ring.ErrClosed
-	case ring.Corrupt:
-		return ring.ErrCorrupt
-	}
-	return nil
 }
 
 // bareSource is the one record of a program from before the ring: it delivers each change that it

@@ -2,6 +2,7 @@ package layout
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"math/bits"
@@ -72,6 +73,9 @@ func Decode(size uint64, read func(offset, n int) ([]byte, error)) (Geometry, er
 	}
 	if o := le.Uint32(b[byteOrderOffset:]); o != byteOrderMark {
 		return Geometry{}, fmt.Errorf("%w: mark %#08x, want %#08x", ErrByteOrder, o, byteOrderMark)
+	}
+	if err := checkMachine(); err != nil {
+		return Geometry{}, err
 	}
 	version, oldest := le.Uint32(b[versionOffset:]), le.Uint32(b[minReaderVersionOffset:])
 	if version < 1 || oldest > Version {
@@ -144,6 +148,9 @@ func Decode(size uint64, read func(offset, n int) ([]byte, error)) (Geometry, er
 
 // Validate checks a geometry that a program means to make a segment of. One that [New] returned passes.
 func (g Geometry) Validate() error {
+	if err := checkMachine(); err != nil {
+		return err
+	}
 	if err := g.Record.Validate(); err != nil {
 		return err
 	}
@@ -152,6 +159,15 @@ func (g Geometry) Validate() error {
 		return fmt.Errorf("%w: header of %d bytes, view at %d: %d are taken by identity and schema", ErrGeometry, g.HeaderSize, g.ViewOffset, texts)
 	}
 	return g.check(g.SegmentSize)
+}
+
+// checkMachine refuses a machine that stores its words the other way round: the live words and the
+// records are used in place.
+func checkMachine() error {
+	if binary.NativeEndian.Uint16([]byte{1, 0}) != 1 {
+		return fmt.Errorf("%w: segments are little-endian: %w", ErrByteOrder, errors.ErrUnsupported)
+	}
+	return nil
 }
 
 func (g Geometry) viewEnd() int { return g.ViewOffset + g.Record.Words()*8 }

@@ -43,10 +43,10 @@ var mutants = []mutant{
 		"\tINCQ BX                     \\\n\tMOVQ BX, (VERSION)            // W3", "",
 		"\tJNE  LOOP                   \\\n", "\tJNE  LOOP\n",
 	}},
-	{"three words, R3: no second look at the version", "seqlock/load_go_unsafe.go", []string{
+	{"three words, R3: no second look at the version", "ring/load3_go_unsafe.go", []string{
 		"if version = atomic.LoadUint64(&s[0]); version == want {                                // R3", "if version == want {",
 	}},
-	{"three words, R3: second look before the payload", "seqlock/load_go_unsafe.go", []string{
+	{"three words, R3: second look before the payload", "ring/load3_go_unsafe.go", []string{
 		"\t\ta, b, c := ", "\t\tlast := atomic.LoadUint64(&s[0])\n\t\ta, b, c := ",
 		"if version = atomic.LoadUint64(&s[0]); version == want {                                // R3", "if version = last; version == want {",
 	}},
@@ -57,7 +57,7 @@ var mutants = []mutant{
 		"\tfor i := uintptr(0)", "\tlast := atomic.LoadUint64(version)\n\tfor i := uintptr(0)",
 		"return atomic.LoadUint64(version) // R3", "return last",
 	}},
-	{"R1: any even version that stays", "seqlock/load_go_unsafe.go", []string{
+	{"R1: any even version that stays", "ring/load3_go_unsafe.go", []string{
 		"if version = atomic.LoadUint64(&s[0]); version == want { // R1", "was := want\n\tif want = atomic.LoadUint64(&s[0]); want%2 == 0 && want != 0 {",
 		"\t\t\t*(*[3]uint64)(dst) = [3]uint64{a, b, c}\n", "\t\t\t*(*[3]uint64)(dst) = [3]uint64{a, b, c}\n\t\t\treturn was\n",
 	}},

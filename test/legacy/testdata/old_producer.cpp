@@ -1,20 +1,42 @@
-// A producer from before the ring: for each line on standard input, a volume, it stores a record and says so.
+// old_producer NAME: makes the shared memory, then stores what it reads, a line for each record:
+// price timestamp volume valid. It says "ready", and "stored" after each.
+#include <cinttypes>
+#include <cstdio>
+#include <iostream>
+#include <sstream>
+
 #include "shared_memory.hpp"
 
-#include <iostream>
-
-int main(int, char** argv) try {
-    SharedMemory<TradingData> shm(argv[1], true);
-    std::cout << "ready" << std::endl;
-    for (std::int32_t volume; std::cin >> volume;) {
-        shm.get()->price.store(volume / 4.0);
-        shm.get()->volume.store(volume);
-        shm.get()->timestamp.store(static_cast<std::uint64_t>(volume) * 1000);
-        shm.get()->valid.store(volume % 2 == 1);
-        std::cout << "stored " << volume << std::endl;
+int main(int argc, char** argv) {
+    if (argc != 2) {
+        std::cerr << "usage: old_producer NAME\n";
+        return 2;
+    }
+    try {
+        SharedMemory<TradingData> shm(argv[1], true);
+        std::cout << "ready" << std::endl;
+        std::string line;
+        while (std::getline(std::cin, line)) {
+            double price;
+            std::uint64_t timestamp;
+            std::int32_t volume;
+            int valid;
+            if (std::sscanf(line.c_str(), "%la %" SCNu64 " %" SCNd32 " %d", &price, &timestamp, &volume, &valid) != 4) {
+                std::cerr << "not a record: " << line << "\n";
+                return 2;
+            }
+            shm.get()->price.store(price);
+            shm.get()->volume.store(volume);
+            shm.get()->timestamp.store(timestamp);
+            shm.get()->valid.store(valid != 0);
+            std::cout << "stored" << std::endl;
+        }
+    } catch (const std::system_error& error) {
+        if (error.code() == std::errc::file_exists) {
+            std::cout << "EEXIST: attach instead" << std::endl;
+        }
+        std::cerr << error.what() << "\n";
+        return 1;
     }
     return 0;
-} catch (const std::system_error& e) {
-    std::cout << "error " << (e.code() == std::errc::file_exists ? "EEXIST" : e.what()) << std::endl;
-    return 1;
 }
