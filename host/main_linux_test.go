@@ -1,0 +1,13 @@
+package host
+
+import (
+	"testing"
+
+	"github.com/tickring/tickring/internal/testkit"
+)
+
+func TestMain(m *testing.M) {
+	testkit.Main(m, map[string]func([]string) error{
+		"spin": spinRole,
+	})
+}
