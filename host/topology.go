@@ -7,7 +7,6 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"strings"
 )
 
 // Unknown is a number that the kernel does not tell.
