@@ -8,6 +8,10 @@ import (
 
 func TestMain(m *testing.M) {
 	testkit.Main(m, map[string]func([]string) error{
-		"spin": spinRole,
+		"spin":         spinRole,
+		"small limit":  smallLimitRole,
+		"unprivileged": unprivilegedRole,
+		"lose root":    loseRootRole,
+		"one CPU":      oneCPURole,
 	})
 }

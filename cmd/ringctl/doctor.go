@@ -136,7 +136,11 @@ func (r *diagnosis) write(out io.Writer, all, coloured bool) error {
 }
 
 func (r *diagnosis) writePinning(b *strings.Builder) {
-	fmt.Fprintf(b, "pinning for 1 writer and %d readers: ", r.Readers)
+	plural := "s"
+	if r.Readers == 1 {
+		plural = ""
+	}
+	fmt.Fprintf(b, "pinning for 1 writer and %d reader%s: ", r.Readers, plural)
 	p := r.Pinning
 	if p == nil {
 		fmt.Fprintln(b, "unknown")

@@ -40,6 +40,9 @@ func checkCPUs(f *Facts) Finding {
 func checkQuota(f *Facts) Finding {
 	r := Finding{ID: "cgroup-cpu", Why: "a control group that has used its quota stands still until the period ends, for up to 100 ms; threads that spin use it up"}
 	q := f.CPUQuota
+	if q == nil && !f.CPUGroups {
+		return r.verdict(Unknown, "", "the control group cannot be seen")
+	}
 	if q == nil {
 		return r.verdict(OK, "", "no quota")
 	}

@@ -254,6 +254,9 @@ func limitText(n uint64, text func(uint64) string) string {
 func checkMemoryMax(f *Facts) Finding {
 	r := Finding{ID: "cgroup-memory", Why: "a ring counts as memory of the control group that makes it, and a group that has too much is killed"}
 	m := f.MemoryMax
+	if m == nil && !f.MemoryGroups {
+		return r.verdict(Unknown, "", "the control group cannot be seen")
+	}
 	if m == nil {
 		return r.verdict(OK, "", "no limit")
 	}

@@ -307,6 +307,7 @@ func (t tree) scheduling(f *Facts) {
 
 func (t tree) groups(f *Facts) {
 	for _, dir := range host.ControlGroups(t.FS, "cpu") {
+		f.CPUGroups = true
 		if q := t.quota(dir); q != nil && (f.CPUQuota == nil || q.CPUs < f.CPUQuota.CPUs) {
 			f.CPUQuota = q
 		}
@@ -315,6 +316,7 @@ func (t tree) groups(f *Facts) {
 		}
 	}
 	for _, dir := range host.ControlGroups(t.FS, "memory") {
+		f.MemoryGroups = true
 		m := &MemoryMax{File: "/" + dir + "/memory.max", Version: 2}
 		limit, used := t.text(dir+"/memory.max"), dir+"/memory.current"
 		if limit == "" {

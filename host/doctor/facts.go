@@ -45,8 +45,10 @@ type Facts struct {
 	Autogroup  *int
 	Balancing  *int // NUMA
 
-	CPUQuota  *Quota // the tightest on the way up
-	MemoryMax *MemoryMax
+	CPUGroups    bool // the process's control group, or one above it, could be seen
+	MemoryGroups bool
+	CPUQuota     *Quota // the tightest on the way up
+	MemoryMax    *MemoryMax
 
 	Seccomp *int // 0 none, 1 strict, 2 filter
 	// Probed is what became of calls that were tried: nil if permitted. Empty if none was.
