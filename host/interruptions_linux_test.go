@@ -21,22 +21,22 @@ import (
 	"github.com/tickring/tickring/ring"
 )
 
-// Settings of a process that spins. The first is what the others are compared with.
+// Settings of a process that spins. The first is what the others are compared with; the second is it once
+// more, which shows the noise. SCHED_FIFO keeps other programs on the machine out of the figures.
 var spinSettings = []struct{ name, args, godebug string }{
-	{"as started", "", ""},
-	{"pinned, locked", "lock pin", ""},
-	{"the same again", "lock pin", ""},
-	{"pinned, GOMAXPROCS 1", "pin procs", ""},
-	{"pinned, locked, GOMAXPROCS 1", "lock pin procs", ""},
-	{"pinned, locked, asyncpreemptoff", "lock pin", "asyncpreemptoff=1"},
-	{"pinned, locked, bare loop", "lock pin bare", ""},
-	{"pinned, locked, bare loop, asyncpreemptoff", "lock pin bare", "asyncpreemptoff=1"},
-	{"pinned, locked, GC off", "lock pin nogc", ""},
-	{"pinned, locked, allocating", "lock pin alloc", ""},
-	{"pinned, locked, allocating, GC off", "lock pin alloc nogc", ""},
-	{"pinned, locked, SCHED_FIFO", "lock pin fifo", ""},
-	{"pinned, GOMAXPROCS 1, SCHED_FIFO", "pin procs fifo", ""},
-	{"pinned, GOMAXPROCS 1, asyncpreemptoff", "pin procs", "asyncpreemptoff=1"},
+	{"locked, pinned, FIFO", "lock pin fifo", ""},
+	{"the same again", "lock pin fifo", ""},
+	{"not locked, GOMAXPROCS=1", "pin fifo procs", ""},
+	{"locked, GOMAXPROCS=1", "lock pin fifo procs", ""},
+	{"asyncpreemptoff=1", "lock pin fifo", "asyncpreemptoff=1"},
+	{"not locked, GOMAXPROCS=1, asyncpreemptoff=1", "pin fifo procs", "asyncpreemptoff=1"},
+	{"loop without calls", "lock pin fifo bare", ""},
+	{"loop without calls, asyncpreemptoff=1", "lock pin fifo bare", "asyncpreemptoff=1"},
+	{"GC off", "lock pin fifo nogc", ""},
+	{"allocating", "lock pin fifo alloc", ""},
+	{"allocating, GC off", "lock pin fifo alloc nogc", ""},
+	{"no FIFO", "lock pin", ""},
+	{"no FIFO, not pinned, not locked", "", ""},
 }
 
 // spun is what a process found: how often it was away for more than 1 µs, for how long, and how often its
@@ -61,29 +61,27 @@ func BenchmarkInterruptions(b *testing.B) {
 		}
 	}
 	for i, s := range spinSettings {
-		column := func(pick func(spun) float64) (low, median, high float64) {
+		median := func(pick func(spun) float64) float64 {
 			var all []float64
 			for _, r := range rounds[i] {
 				all = append(all, pick(r))
 			}
 			slices.Sort(all)
-			return all[len(all)/10], all[len(all)/2], all[len(all)*9/10]
+			return all[len(all)/2]
 		}
-		ratio := func(of int) (low, median, high float64) {
+		ratio := func(pick func(spun) float64) string {
 			var all []float64
 			for n, r := range rounds[i] {
-				all = append(all, r.stalls/max(rounds[of][n].stalls, 1))
+				all = append(all, pick(r)/max(pick(rounds[0][n]), 1))
 			}
 			slices.Sort(all)
-			return all[len(all)/10], all[len(all)/2], all[len(all)*9/10]
+			return fmt.Sprintf("%.2f (%.2f to %.2f)", all[len(all)/2], all[len(all)/10], all[len(all)*9/10])
 		}
-		_, stalls, _ := column(func(r spun) float64 { return r.stalls })
-		_, lost, _ := column(func(r spun) float64 { return r.lostMicroseconds })
-		_, slept, _ := column(func(r spun) float64 { return r.slept })
-		_, preempted, _ := column(func(r spun) float64 { return r.preempted })
-		low, median, high := ratio(1)
-		b.Logf("%-45s stalls/s %6.0f  lost µs/s %6.0f  slept/s %5.0f preempted/s %5.0f  ratio of stalls %.2f (%.2f to %.2f)",
-			s.name, stalls, lost, slept, preempted, median, low, high)
+		stalls := func(r spun) float64 { return r.stalls }
+		lost := func(r spun) float64 { return r.lostMicroseconds }
+		b.Logf("%-44s %5.0f stalls/s, times the first %s; %6.0f µs/s lost, times the first %s; slept %3.0f, pushed aside %4.0f times/s",
+			s.name, median(stalls), ratio(stalls), median(lost), ratio(lost),
+			median(func(r spun) float64 { return r.slept }), median(func(r spun) float64 { return r.preempted }))
 	}
 }
 
