@@ -182,14 +182,13 @@ var (
 	polled uint64
 )
 
-var garbage [64][]byte
+var garbage [8][]byte
 
 // allocate makes 100 MB of garbage a second or so.
 func allocate() {
-	for i := 0; ; i++ {
-		garbage[i%len(garbage)] = make([]byte, 16<<10)
-		if i%8 == 0 {
-			time.Sleep(time.Millisecond)
+	for range time.Tick(time.Millisecond) {
+		for i := range 8 {
+			garbage[i] = make([]byte, 16<<10)
 		}
 	}
 }

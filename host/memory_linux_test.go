@@ -159,6 +159,9 @@ func TestBindAndPagesOf(t *testing.T) {
 		assert.ErrorContains(t, err, fmt.Sprintf("host: bind to node %d", node))
 	}
 	assert.Error(t, Bind(nil, 0))
+	if err := Bind(mapped(t, 2*os.Getpagesize(), true)[8:], topology.Nodes[0]); assert.ErrorIs(t, err, syscall.EINVAL) {
+		assert.NotErrorIs(t, err, ErrNoNode, "it does not begin at a page")
+	}
 }
 
 func TestPagesOfMuch(t *testing.T) {

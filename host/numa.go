@@ -45,7 +45,7 @@ func (e *NodeError) Error() string {
 // Unwrap makes errors.Is hold for the reason and for the system's errno.
 func (e *NodeError) Unwrap() []error { return present(e.Reason, e.Err) }
 
-func nodeError(op string, node int, err error) error {
+func nodeError(op string, node int, err error) *NodeError {
 	e := &NodeError{Op: op, Node: node, Err: err}
 	switch {
 	case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES):
@@ -68,10 +68,15 @@ func Bind(b []byte, node int) error {
 	if len(b) == 0 {
 		return errors.New("host: bind no memory")
 	}
-	if err := sys.BindToNode(b, node); err != nil {
-		return nodeError("bind to", node, err)
+	err := sys.BindToNode(b, node)
+	if err == nil {
+		return nil
 	}
-	return nil
+	e := nodeError("bind to", node, err)
+	if nodes, _ := (tree{os.DirFS("/")}).cpus("sys/devices/system/node/has_memory"); slices.Contains(nodes, node) && errors.Is(err, syscall.EINVAL) {
+		e.Reason = nil // then it is b that is no good
+	}
+	return e
 }
 
 // Pages says where the pages of a mapping are.

@@ -58,9 +58,10 @@ type Pinned struct {
 // Pin locks the calling goroutine to its thread, and the thread to a CPU. Threads that the Go runtime starts
 // meanwhile are not bound by it.
 //
-// A goroutine that is locked and spins pays for it: the runtime stops it every 10 ms, and it then
-// hands its processor to another thread and is woken again. docs/TUNING.md has the figures. [Quiet] is the
-// remedy.
+// A goroutine that is locked and spins pays for it: when the runtime stops it, every 10 ms at most, it hands
+// its processor to another thread, sleeps, and is woken again. With GOMAXPROCS 1, one that only spins stays on its
+// thread without: it may call runtime.UnlockOSThread after Pin, and LockOSThread before Undo. docs/TUNING.md
+// has the figures.
 func Pin(cpu int) (*Pinned, error) {
 	if cpu < 0 {
 		return nil, &PinError{CPU: cpu, Reason: ErrNoCPU}

@@ -501,6 +501,6 @@ bad line`)
 }
 
 func TestShort(t *testing.T) {
-	assert.Equal(t, "host: 1 ok, 2 warn, 1 bad, 1 unknown\nbad: d\nwarn: b, e",
+	assert.Equal(t, "host: 1 ok, 2 warn, 1 bad, 1 unknown; ringctl doctor says what helps\nbad: d; warn: b, e",
 		Short([]Finding{{ID: "a", Status: OK}, {ID: "b", Status: Warn}, {ID: "c", Status: Unknown}, {ID: "d", Status: Bad}, {ID: "e", Status: Warn}}))
 }

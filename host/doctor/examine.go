@@ -144,7 +144,6 @@ func (t tree) machine(f *Facts) {
 	f.Clock = t.text("sys/devices/system/clocksource/clocksource0/current_clocksource")
 	f.Clocks = strings.Fields(t.text("sys/devices/system/clocksource/clocksource0/available_clocksource"))
 	f.SMT = t.text("sys/devices/system/cpu/smt/control")
-	f.Container = t.exists(".dockerenv") || t.exists("run/.containerenv")
 }
 
 func (t tree) frequency(f *Facts) {

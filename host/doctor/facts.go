@@ -13,7 +13,6 @@ type Facts struct {
 	CPUFlags    []string // x86
 	Hypervisor  *bool
 	StealShare  *float64 // of the time since boot, that the hypervisor gave to others
-	Container   bool     // certainly in one; else unknown
 	ReadOnlySys bool     // /proc/sys or /sys is mounted read-only: it is set on the host
 
 	Topology  *host.Topology

@@ -54,10 +54,10 @@ func (c Counts) String() string {
 	return fmt.Sprintf("%d ok, %d warn, %d bad, %d unknown", c.OK, c.Warn, c.Bad, c.Unknown)
 }
 
-// Short says in one line how many findings there are of each status, and in further ones which are bad and
-// which are warnings: to stand above a result that was measured on this host.
+// Short says in a line how many findings there are of each status, and in a second one, if there are any, which
+// are bad and which are warnings: to stand above a result that was measured on this host.
 func Short(findings []Finding) string {
-	lines := []string{"host: " + Count(findings).String()}
+	var named []string
 	for _, status := range []Status{Bad, Warn} {
 		var ids []string
 		for _, f := range findings {
@@ -66,8 +66,12 @@ func Short(findings []Finding) string {
 			}
 		}
 		if len(ids) > 0 {
-			lines = append(lines, string(status)+": "+strings.Join(ids, ", "))
+			named = append(named, string(status)+": "+strings.Join(ids, ", "))
 		}
 	}
-	return strings.Join(lines, "\n")
+	text := "host: " + Count(findings).String()
+	if len(named) > 0 {
+		text += "; ringctl doctor says what helps\n" + strings.Join(named, "; ")
+	}
+	return text
 }
