@@ -1,8 +1,9 @@
 // Command ringctl operates rings in shared memory: it makes segments, replays recordings into them,
-// follows them, says how they do, lists and removes them.
+// follows them, says how they do, lists and removes them; and says what the host lacks.
 //
 // Exit codes: 0 done; 1 it failed while running; 2 it was called wrongly; 3 tail --strict missed
-// records; 128 + the signal's number when a replay was interrupted.
+// records; 4 doctor --strict found warnings; 5 doctor found something bad; 128 + the signal's number
+// when a replay was interrupted.
 package main
 
 import (
@@ -18,9 +19,11 @@ import (
 )
 
 const (
-	exitFailed = 1
-	exitUsage  = 2
-	exitMissed = 3
+	exitFailed   = 1
+	exitUsage    = 2
+	exitMissed   = 3
+	exitWarnings = 4
+	exitBad      = 5
 )
 
 const defaultName = "/trading_data"
@@ -57,21 +60,23 @@ func newRoot() *cobra.Command {
 		Use:   "ringctl",
 		Short: "Operate shared-memory rings of market data",
 		Long: `ringctl makes ring segments in /dev/shm, replays recordings into them, follows them,
-shows how they do, and removes them.
+shows how they do, and removes them. Its doctor says what the host lacks for low latency.
 
 A segment's name is that of a POSIX shared memory object, such as /trading_data; its slash may be
-left out. Exit codes: 0 done; 1 failed; 2 wrong usage; 3 tail --strict missed records; 130, 143 or
-129 when a replay was ended by SIGINT, SIGTERM or SIGHUP.`,
+left out. Exit codes: 0 done; 1 failed; 2 wrong usage; 3 tail --strict missed records; 4 doctor --strict
+found warnings; 5 doctor found something bad; 130, 143 or 129 when a replay was ended by SIGINT, SIGTERM
+or SIGHUP.`,
 		Example: `  ringctl create --slots 65536
   ringctl tail &
   ringctl replay --speed 10 recording.pcapng.gz
   ringctl stat
   ringctl ls
-  ringctl rm /trading_data`,
+  ringctl rm /trading_data
+  ringctl doctor`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newCreate(), newReplay(), newTail(), newStat(), newLs(), newRm())
+	root.AddCommand(newCreate(), newReplay(), newTail(), newStat(), newLs(), newRm(), newDoctor())
 	return root
 }
 

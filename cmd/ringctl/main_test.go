@@ -298,7 +298,7 @@ func TestUsageErrors(t *testing.T) {
 
 func TestHelpTeaches(t *testing.T) {
 	assert.Contains(t, succeed(t).stdout, "Available Commands")
-	for _, name := range []string{"create", "replay", "tail", "stat", "ls", "rm"} {
+	for _, name := range []string{"create", "replay", "tail", "stat", "ls", "rm", "doctor"} {
 		assert.Contains(t, succeed(t, name, "--help").stdout, "Examples:\n  ringctl "+name)
 	}
 }

@@ -1,0 +1,17 @@
+package host
+
+import (
+	"testing"
+
+	"github.com/tickring/tickring/internal/testkit"
+)
+
+func TestMain(m *testing.M) {
+	testkit.Main(m, map[string]func([]string) error{
+		"spin":         spinRole,
+		"small limit":  smallLimitRole,
+		"unprivileged": unprivilegedRole,
+		"lose root":    loseRootRole,
+		"one CPU":      oneCPURole,
+	})
+}

@@ -1,0 +1,9 @@
+//go:build !linux
+
+package sys
+
+// BindToNode is for Linux.
+func BindToNode([]byte, int) error { return errUnsupported }
+
+// NodesOf is for Linux.
+func NodesOf([]byte, int, []int32) error { return errUnsupported }
