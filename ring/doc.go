@@ -11,7 +11,7 @@
 //	writer, _ := ring.NewWriter[ring.TradingData](memory)
 //	writer.Publish(&ring.TradingData{Price: 148.91, Volume: 283, Valid: true})
 //
-//	memory, _ := segment.Attach("/trading_data", segment.Options{})
+//	memory, _ := segment.Attach("/trading_data")
 //	reader, _ := ring.NewReader[ring.TradingData](memory, ring.ReaderOptions{Start: ring.Oldest()})
 //	var trade ring.TradingData
 //	number, err := reader.Next(ctx, &trade)

@@ -11,7 +11,8 @@ import (
 	"github.com/tickring/tickring/internal/sys"
 )
 
-// Attach maps a segment read-only. It may have a writer or not.
+// Attach maps a segment read-only. It may have a writer or not. Read it within [Segment.Guard]: whoever
+// may write to the object may also truncate it, and the next access would end the process.
 func Attach(name string) (*Segment, error) {
 	s, err := open(name, false)
 	if err == nil {

@@ -108,7 +108,7 @@ func TestDoctorJSON(t *testing.T) {
 	for _, f := range d.Findings {
 		ids = append(ids, f.ID)
 	}
-	assert.Equal(t, strings.Fields(`cpus cgroup-cpu virtualised isolated nohz-full governor boost smt tsc shm huge-page-pool hugetlbfs
+	assert.Equal(t, strings.Fields(`cpus cgroup-cpu virtualised isolated nohz-full governor boost smt tsc shm
 		shm-huge thp thp-defrag swap memlock cgroup-memory numa-balancing rtprio rt-throttling autogroup cpuset seccomp`), ids)
 	assert.Equal(t, host.Pinning{
 		Writer: 4, Readers: []int{5, 6, 7}, Distances: []host.Distance{host.SameL3, host.SameL3, host.SameL3},

@@ -57,11 +57,8 @@ func run(file string) error {
 			}
 			writer.Publish(&trade.TradingData)
 		}
-		return nil
+		return writer.Close() // readers learn that this is the end, not a crash
 	})
 	fmt.Printf("published up to record %d\n", writer.Head())
-	if err != nil {
-		return err
-	}
-	return writer.Close() // readers learn that this is the end, not a crash
+	return err
 }

@@ -4,7 +4,6 @@ import (
 	"io/fs"
 	"math"
 	"os"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,10 +15,7 @@ import (
 // Examine reads the facts of this host, as this process sees them.
 func Examine(readers int) *Facts {
 	f := ExamineTree(os.DirFS("/"), readers)
-	for _, m := range append(mounts(f), f.Shm) {
-		if m == nil {
-			continue
-		}
+	if m := f.Shm; m != nil {
 		if total, free, err := sys.Space(m.Dir); err == nil {
 			m.Total, m.Free = &total, &free
 		}
@@ -32,14 +28,6 @@ func Examine(readers int) *Facts {
 		probeBarrier: sys.PermittedBarrier(),
 	}
 	return f
-}
-
-func mounts(f *Facts) []*Mount {
-	var all []*Mount
-	for i := range f.HugeMounts {
-		all = append(all, &f.HugeMounts[i])
-	}
-	return all
 }
 
 // ExamineTree reads the facts that stand in the /proc and /sys of a tree, such as a copy of another machine's. What
@@ -168,21 +156,6 @@ func (t tree) frequency(f *Facts) {
 }
 
 func (t tree) memory(f *Facts) {
-	const pools = "sys/kernel/mm/hugepages"
-	entries, _ := fs.ReadDir(t.FS, pools)
-	for _, e := range entries {
-		size, ok := strings.CutPrefix(e.Name(), "hugepages-")
-		kilobytes, err := strconv.ParseUint(strings.TrimSuffix(size, "kB"), 10, 64)
-		if !ok || err != nil {
-			continue
-		}
-		of := func(name string) uint64 { return t.unsigned(path.Join(pools, e.Name(), name)) }
-		f.Pools = append(f.Pools, Pool{
-			PageBytes: kilobytes << 10, Total: of("nr_hugepages"), Free: of("free_hugepages"),
-			Reserved: of("resv_hugepages"), Surplus: of("surplus_hugepages"), Overcommit: of("nr_overcommit_hugepages"),
-		})
-	}
-	slices.SortFunc(f.Pools, func(a, b Pool) int { return int(int64(a.PageBytes) - int64(b.PageBytes)) })
 	const thp = "sys/kernel/mm/transparent_hugepage/"
 	f.THP, f.Defrag, f.ShmemEnabled = t.chosen(thp+"enabled"), t.chosen(thp+"defrag"), t.chosen(thp+"shmem_enabled")
 	if t.exists("proc/swaps") {
@@ -218,9 +191,6 @@ func (t tree) mounts(f *Facts) {
 		if _, superReadOnly := m.Options["ro"]; superReadOnly {
 			m.ReadOnly = true
 		}
-		if m.Type == "hugetlbfs" {
-			m.PageBytes, _ = parseSize(m.Options["pagesize"])
-		}
 		if _, hidden := seen[m.Dir]; !hidden {
 			order = append(order, m.Dir)
 		}
@@ -229,8 +199,6 @@ func (t tree) mounts(f *Facts) {
 	for _, dir := range order {
 		m := seen[dir]
 		switch {
-		case m.Type == "hugetlbfs":
-			f.HugeMounts = append(f.HugeMounts, m)
 		case m.Dir == "/dev/shm":
 			f.Shm = &m
 		case m.Dir == "/proc/sys", m.Dir == "/sys":
@@ -240,19 +208,6 @@ func (t tree) mounts(f *Facts) {
 }
 
 var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace
-
-// parseSize reads a number with K, M or G behind it.
-func parseSize(text string) (uint64, bool) {
-	shift := 0
-	for i, unit := range []string{"K", "M", "G"} {
-		if number, ok := strings.CutSuffix(strings.ToUpper(text), unit); ok {
-			text, shift = number, 10*(i+1)
-			break
-		}
-	}
-	n, err := strconv.ParseUint(text, 10, 64)
-	return n << shift, err == nil && n <= math.MaxUint64>>shift
-}
 
 func (t tree) process(f *Facts) {
 	const status = "proc/self/status"

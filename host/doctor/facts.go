@@ -23,8 +23,6 @@ type Facts struct {
 	Clock     string // the clocksource
 	Clocks    []string
 
-	Pools        []Pool // nil: the kernel has none, or they cannot be read
-	HugeMounts   []Mount
 	Mounts       bool   // the mount table could be read
 	Shm          *Mount // /dev/shm
 	THP          string // always, madvise, never
@@ -61,22 +59,11 @@ const (
 	probeBarrier = "membarrier"
 )
 
-// Pool is the huge pages of a size.
-type Pool struct {
-	PageBytes                      uint64
-	Total, Free, Reserved, Surplus uint64
-	Overcommit                     uint64 // how many more the kernel may find when they are asked for
-}
-
-// available are those that a new mapping can have.
-func (p Pool) available() uint64 { return p.Free - min(p.Reserved, p.Free) }
-
 // Mount is a mounted file system.
 type Mount struct {
 	Dir, Type   string
 	Options     map[string]string // of the file system
 	ReadOnly    bool
-	PageBytes   uint64 // hugetlbfs
 	Total, Free *uint64
 	Writable    *bool // by this user
 }
