@@ -12,7 +12,7 @@ var (
 	ErrByteOrder = errors.New("byte order differs from this machine's")
 	ErrChecksum  = errors.New("header checksum does not match")
 	ErrTruncated = errors.New("segment truncated")
-	ErrGeometry  = errors.New("header is inconsistent")
+	ErrGeometry  = errors.New("impossible geometry")
 	ErrSchema    = errors.New("record schema invalid")
 )
 

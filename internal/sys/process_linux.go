@@ -10,7 +10,9 @@ import (
 // StartTime is when process pid started, in clock ticks since boot: with the number it names a
 // process for good, where the number alone is used again.
 func StartTime(pid int) (uint64, error) {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	// Of the first thread, which is the process's; an emulator may make up /proc/PID/stat.
+	path := fmt.Sprintf("/proc/%d/task/%d/stat", pid, pid)
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return 0, err
 	}
@@ -18,7 +20,7 @@ func StartTime(pid int) (uint64, error) {
 	_, rest, _ := bytes.Cut(b[bytes.LastIndexByte(b, ')')+1:], []byte(" "))
 	fields := bytes.Fields(rest)
 	if len(fields) < 20 {
-		return 0, fmt.Errorf("/proc/%d/stat: %d fields", pid, len(fields))
+		return 0, fmt.Errorf("%s: %d fields", path, len(fields))
 	}
 	return strconv.ParseUint(string(fields[19]), 10, 64)
 }
