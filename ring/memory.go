@@ -33,8 +33,8 @@ type Doorbell interface {
 	// Arm announces a sleeper and returns the ticket for Wait.
 	Arm() (ticket uint32, err error)
 	// Wait sleeps until a Ring after the Arm that gave the ticket, or for at most d; it may wake
-	// early.
-	Wait(ticket uint32, d time.Duration) error
+	// early. rung tells that there was a Ring, after which the ticket is used up.
+	Wait(ticket uint32, d time.Duration) (rung bool, err error)
 }
 
 // doorbellOf returns the doorbell of m, or nil.

@@ -122,14 +122,14 @@ func deadError(dead bool) error {
 }
 
 // block announces the sleep in one round and sleeps in the next: the poll between them is the one
-// that Doorbell asks for.
+// that Doorbell asks for. A sleep that ended by itself needs no new announcement, and so no barrier,
+// which would disturb the writer: nobody has rung, so the word is still set.
 func (f *follower) block(ctx context.Context, p *pauser) (err error) {
 	if !p.armed {
 		p.ticket, err = f.bell.Arm()
 		p.armed = err == nil
 		return err
 	}
-	p.armed = false
 	slice := blockSlice
 	if deadline, ok := ctx.Deadline(); ok {
 		slice = min(slice, time.Until(deadline))
@@ -137,7 +137,9 @@ func (f *follower) block(ctx context.Context, p *pauser) (err error) {
 	if slice <= 0 {
 		return nil
 	}
-	return f.bell.Wait(p.ticket, slice)
+	rung, err := f.bell.Wait(p.ticket, slice)
+	p.armed = !rung
+	return err
 }
 
 // writerDied reports whether the writer of the reader's epoch went without closing. It is told

@@ -141,9 +141,11 @@ func (d *doorbell) Arm() (uint32, error) {
 	return ticket, sys.Barrier()
 }
 
-// Wait sleeps until a Ring after the Arm that gave the ticket, or for limit; it may wake early.
-func (d *doorbell) Wait(ticket uint32, limit time.Duration) error {
-	return sys.FutexWait(d.ticket(), ticket, limit)
+// Wait sleeps until a Ring after the Arm that gave the ticket, or for limit; it may wake early. rung
+// tells that there was a Ring.
+func (d *doorbell) Wait(ticket uint32, limit time.Duration) (rung bool, err error) {
+	err = sys.FutexWait(d.ticket(), ticket, limit)
+	return atomic.LoadUint32(d.ticket()) != ticket, err
 }
 
 func (d *doorbell) unlink() error { return sys.Unlink(d.path) }

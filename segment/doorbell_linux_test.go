@@ -41,7 +41,7 @@ func sleepFor(s *Segment, r *ring.Reader[stamp], rec *stamp) (uint64, error) {
 			return n, unlessReady(status)
 		}
 		start := time.Now()
-		if err := s.Wait(ticket, forever); err != nil {
+		if _, err := s.Wait(ticket, forever); err != nil {
 			return 0, err
 		}
 		if waited := time.Since(start); waited > forever/2 {
