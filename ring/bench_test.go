@@ -2,6 +2,7 @@ package ring_test
 
 import (
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -29,12 +30,32 @@ func (n *naive) publish(rec *ring.TradingData) {
 	n.valid.Store(1)
 }
 
+// BenchmarkNaiveFiveAtomicStores has its reader in a goroutine: to the cores that is the same.
 func BenchmarkNaiveFiveAtomicStores(b *testing.B) {
-	var shared naive
-	rec := tradeOf(1)
-	for b.Loop() {
-		shared.publish(&rec)
+	for _, mode := range []string{"alone", "live"} {
+		b.Run(mode, func(b *testing.B) {
+			var shared naive
+			var stop atomic.Bool
+			var reader sync.WaitGroup
+			if mode == "live" {
+				reader.Go(func() {
+					for !stop.Load() {
+						shared.read()
+					}
+				})
+			}
+			rec := tradeOf(1)
+			for b.Loop() {
+				shared.publish(&rec)
+			}
+			stop.Store(true)
+			reader.Wait()
+		})
 	}
+}
+
+func (n *naive) read() uint64 {
+	return n.version.Load() + n.price.Load() + n.timestamp.Load() + n.volume.Load() + n.valid.Load()
 }
 
 func BenchmarkPublish(b *testing.B) {
