@@ -192,15 +192,10 @@ func benchReader(args []string) error {
 
 // benchWriter publishes until it is told to stop.
 func benchWriter(args []string) error {
-	memory, err := segment.OpenWriter(args[0])
+	w, err := takeOver[ring.TradingData](args[0])
 	if err != nil {
 		return err
 	}
-	w, err := ring.NewWriter[ring.TradingData](memory)
-	if err != nil {
-		return err
-	}
-	fmt.Println("writing")
 	stopped := testkit.Stopped()
 	for {
 		select {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"unsafe"
 
@@ -57,15 +58,10 @@ func tornRole(args []string, trade, large func(name, how string) error) error {
 // writeTorn publishes until told to stop, one by one and in batches by turns.
 func writeTorn[T any](of func(uint64) T) func(name, how string) error {
 	return func(name, _ string) error {
-		memory, err := segment.OpenWriter(name)
+		w, err := takeOver[T](name)
 		if err != nil {
 			return err
 		}
-		w, err := ring.NewWriter[T](memory)
-		if err != nil {
-			return err
-		}
-		fmt.Println("writing")
 		stopped := testkit.Stopped()
 		batch := make([]T, 7)
 		for {
@@ -86,6 +82,19 @@ func writeTorn[T any](of func(uint64) T) func(name, how string) error {
 			}
 		}
 	}
+}
+
+// takeOver makes this process the writer of a segment, for as long as it runs, and says so.
+func takeOver[T any](name string) (*ring.Writer[T], error) {
+	memory, err := segment.OpenWriter(name)
+	if err != nil {
+		return nil, err
+	}
+	w, err := ring.NewWriter[T](memory)
+	if err == nil {
+		fmt.Println("writing")
+	}
+	return w, err
 }
 
 const (
@@ -191,7 +200,7 @@ func readers[T any](memory *segment.Segment, r *ring.Reader[T]) map[string]func(
 func readView[T any](memory *segment.Segment, rec *T) (n uint64, ok bool) {
 	g, base := memory.Geometry(), unsafe.Pointer(unsafe.SliceData(memory.Header()))
 	version := unsafe.Add(base, g.ViewVersionOffset)
-	v := seqlock.LoadVersion(version)
+	v := atomic.LoadUint64((*uint64)(version))
 	if v == 0 || v%2 != 0 || seqlock.Load(version, unsafe.Add(base, g.ViewOffset), unsafe.Pointer(rec), uintptr(g.Record.Words()), v) != v {
 		return 0, false
 	}

@@ -74,8 +74,8 @@ func (f *follower) pause(ctx context.Context, p *pauser) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if dead, err := f.writerDied(p); dead || err != nil {
-		return errors.Join(err, deadError(dead))
+	if err := f.checkWriter(p); err != nil {
+		return err
 	}
 	switch f.wait.kind {
 	case waitEvery:
@@ -114,13 +114,6 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func deadError(dead bool) error {
-	if dead {
-		return ErrWriterDead
-	}
-	return nil
-}
-
 // block announces the sleep in one round and sleeps in the next: the poll between them is the one
 // that Doorbell asks for. A sleep that ended by itself needs no new announcement, and so no barrier,
 // which would disturb the writer: nobody has rung, so the word is still set.
@@ -142,25 +135,25 @@ func (f *follower) block(ctx context.Context, p *pauser) (err error) {
 	return err
 }
 
-// writerDied reports whether the writer of the reader's epoch went without closing. It is told
-// once an epoch, and looked for no more often than livenessPeriod.
-func (f *follower) writerDied(p *pauser) (bool, error) {
+// checkWriter returns ErrWriterDead if the writer of the reader's epoch went without closing: once an
+// epoch. It looks no more often than livenessPeriod.
+func (f *follower) checkWriter(p *pauser) error {
 	now := time.Now()
 	if p.looked.IsZero() {
 		p.looked = now // a wait that is short never looks
 	}
 	if now.Sub(p.looked) < livenessPeriod || f.deadEpoch == f.epoch || f.loadState() != layout.StateOpen {
-		return false, nil
+		return nil
 	}
 	p.looked = now
 	alive, err := f.memory.WriterAlive()
 	if alive || err != nil {
-		return false, err
+		return err
 	}
 	// It may have published before it died, or somebody may have taken over since.
 	if f.version(f.next) >= finished(f.next) || f.loadState() != layout.StateOpen {
-		return false, nil
+		return nil
 	}
 	f.deadEpoch = f.epoch
-	return true, nil
+	return ErrWriterDead
 }

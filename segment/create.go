@@ -54,7 +54,7 @@ func create(name string, g layout.Geometry, o Options) (_ *Segment, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Segment{name: canonical(name), fd: fd, writable: true}
+	s := &Segment{name: canonical(name), fd: fd, writable: true, created: true}
 	defer func() {
 		if err != nil {
 			s.abandon()

@@ -523,8 +523,10 @@ func btoi(b bool) int {
 func TestCreateOrTakeOver(t *testing.T) {
 	name := testkit.Name(t)
 	for epoch := range uint64(3) {
-		s, err := CreateOrTakeOver(name, shape(16), Options{Doorbell: true})
+		s, err := CreateOrTakeOver(name, shape(16<<epoch), Options{Doorbell: true})
 		require.NoError(t, err)
+		assert.Equal(t, epoch == 0, s.Created())
+		assert.EqualValues(t, 16, s.Geometry().Slots, "it keeps its shape")
 		w := newWriter(t, s)
 		assert.Equal(t, epoch, w.Head())
 		rec := stampOf(epoch, epoch)

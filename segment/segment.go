@@ -16,7 +16,8 @@ type Segment struct {
 	geometry  layout.Geometry
 	memory    []byte // the object from its start: all of it, or the header alone
 	writable  bool
-	*doorbell // nil without one
+	created   bool // by this process
+	*doorbell      // nil without one
 }
 
 // Name is the segment's, with its slash.
@@ -43,6 +44,9 @@ func (s *Segment) Slots() []byte {
 
 // Writable reports whether this Segment holds the writer's lock.
 func (s *Segment) Writable() bool { return s.writable }
+
+// Created reports whether this process made the segment, rather than opened one that there was.
+func (s *Segment) Created() bool { return s.created }
 
 // WriterAlive reports whether a process holds the writer's lock. It makes one system call.
 func (s *Segment) WriterAlive() (bool, error) {

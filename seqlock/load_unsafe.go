@@ -1,9 +1,6 @@
 package seqlock
 
-import (
-	"sync/atomic"
-	"unsafe"
-)
+import "unsafe"
 
 // Load copies words payload words to dst, if the version word is want before and after. It returns
 // the version that it saw: want, and dst holds the value; or another, and dst may hold what must
@@ -13,6 +10,3 @@ import (
 func Load(version, payload, dst unsafe.Pointer, words uintptr, want uint64) uint64 {
 	return load(version, payload, dst, words, want)
 }
-
-// LoadVersion loads a version word; loads that come after it in the program come after it.
-func LoadVersion(version unsafe.Pointer) uint64 { return atomic.LoadUint64((*uint64)(version)) }

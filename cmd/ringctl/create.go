@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -81,33 +80,23 @@ func (f *segmentFlags) options() segment.Options {
 	return segment.Options{Mode: f.mode.value, Pages: f.pages, Doorbell: f.doorbell}
 }
 
-// obtainTries bounds how often obtain starts again because the segment came or went meanwhile.
-const obtainTries = 3
-
 // obtain makes the segment or, if it exists, takes it over.
-func (f *segmentFlags) obtain(cmd *cobra.Command) (seg *segment.Segment, err error) {
+func (f *segmentFlags) obtain(cmd *cobra.Command) (*segment.Segment, error) {
 	g, err := f.geometry()
 	if err != nil {
 		return nil, err
 	}
-	for range obtainTries {
-		if seg, err = segment.Create(f.name, g, f.options()); err == nil {
-			fmt.Fprintf(cmd.ErrOrStderr(), "created %s\n", describe(seg))
-			return seg, nil
-		}
-		if !errors.Is(err, fs.ErrExist) {
-			return nil, err
-		}
-		if seg, err = segment.OpenWriter(f.name); err == nil {
-			fmt.Fprintf(cmd.ErrOrStderr(), "took over %s\n", describe(seg))
-			f.sayIgnored(cmd, seg)
-			return seg, nil
-		}
-		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, segment.ErrReplaced) {
-			return nil, err
-		}
+	seg, err := segment.CreateOrTakeOver(f.name, g, f.options())
+	if err != nil {
+		return nil, err
 	}
-	return nil, err
+	if seg.Created() {
+		fmt.Fprintf(cmd.ErrOrStderr(), "created %s\n", describe(seg))
+		return seg, nil
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "took over %s\n", describe(seg))
+	f.sayIgnored(cmd, seg)
+	return seg, nil
 }
 
 // sayIgnored tells of flags that a segment which exists does not follow.

@@ -58,8 +58,7 @@ func New(record Schema, slots uint64) (Geometry, error) {
 }
 
 // stride keeps a slot of up to one cache line within one line, and a larger one on its own lines.
-// 24-byte records get 32 bytes, two slots to a line: measured 0.1–0.2 of a line hand-over better
-// than 64 (docs/adr/0002-slot-stride.md).
+// 24-byte records get 32 bytes, two slots to a line (docs/adr/0002-slot-stride.md).
 func stride(words int) int {
 	size := SlotHeader + 8*words
 	if size <= 64 {
