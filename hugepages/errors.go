@@ -8,19 +8,25 @@ import (
 // ErrUnavailable: huge pages were required and cannot be had.
 var ErrUnavailable = errors.New("huge pages unavailable")
 
-// UnavailableError says why, and how to change it.
+// UnavailableError says why, and how to change it. Where a pool is what is short, it has the numbers.
 type UnavailableError struct {
 	Reason string // what is missing
 	Remedy string // a command, or empty
-	Err    error  // of the system, or nil
+
+	PageBytes uint64 // size of the pages that were asked for; 0 if it did not come to that
+	Wanted    uint64 // pages
+	Free      uint64 // pages to be had
+
+	Err error // of the system, or nil
 }
 
-func (e *UnavailableError) Error() string {
-	s := fmt.Sprintf("%v: %s", ErrUnavailable, e.Reason)
-	if e.Remedy != "" {
-		s += ": " + e.Remedy
+func (e *UnavailableError) Error() string { return fmt.Sprintf("%v: %s", ErrUnavailable, e.text()) }
+
+func (e *UnavailableError) text() string {
+	if e.Remedy == "" {
+		return e.Reason
 	}
-	return s
+	return e.Reason + ": " + e.Remedy
 }
 
 // Unwrap makes errors.Is hold for [ErrUnavailable] and for the system's errno.
@@ -29,4 +35,23 @@ func (e *UnavailableError) Unwrap() []error {
 		return []error{ErrUnavailable}
 	}
 	return []error{ErrUnavailable, e.Err}
+}
+
+// tooSmall: for less than one page, huge ones gain nothing.
+func tooSmall(n, page uint64) *UnavailableError {
+	return &UnavailableError{
+		Reason: fmt.Sprintf("%d bytes are less than a huge page of %s", n, FormatSize(page)), Remedy: "more slots",
+		PageBytes: page, Wanted: 1,
+	}
+}
+
+// and is e after what was tried first, and failed as well.
+func (e *UnavailableError) and(first *UnavailableError) *UnavailableError {
+	if first == nil || first.Remedy != "" && first.Remedy == e.Remedy {
+		return e // one reason that is mended by the same
+	}
+	both := *first
+	both.Reason, both.Remedy = first.text()+"; "+e.Reason, e.Remedy
+	both.Err = errors.Join(first.Err, e.Err)
+	return &both
 }

@@ -77,13 +77,15 @@ func TestHugePagesThatJustFit(t *testing.T) {
 	assert.Equal(t, uint64(4<<20), got.Reader.HugeBytes)
 }
 
+const noHugetlbfs = "no hugetlbfs with pages of 2M is mounted: as root: ringctl hugepages --reserve 1 --mount /dev/hugepages; "
+
 func TestPreferKeepsTheReason(t *testing.T) {
 	for name, tc := range map[string]struct {
 		options, slots, reason string
 	}{
-		"mounted without":   {"size=16m", "65536", "/dev/shm is a tmpfs mounted without huge pages: as root: mount -o remount,huge=advise /dev/shm"},
-		"mounted with none": {"size=16m,huge=never", "65536", "/dev/shm is a tmpfs mounted without huge pages: as root: mount -o remount,huge=advise /dev/shm"},
-		"too small":         {"size=16m,huge=advise", "1024", "36864 bytes are less than a huge page of 2097152: more slots"},
+		"mounted without":   {"size=16m", "65536", noHugetlbfs + "/dev/shm is a tmpfs mounted without huge pages: as root: mount -o remount,huge=advise /dev/shm"},
+		"mounted with none": {"size=16m,huge=never", "65536", noHugetlbfs + "/dev/shm is a tmpfs mounted without huge pages: as root: mount -o remount,huge=advise /dev/shm"},
+		"too small":         {"size=16m,huge=advise", "1024", "36864 bytes are less than a huge page of 2M: more slots"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			needTHP(t)
@@ -163,7 +165,7 @@ func TestMeasure(t *testing.T) {
 	fd, err := sys.OpenUnnamed(segment.Dir, 0o600)
 	require.NoError(t, err)
 	defer sys.Close(fd)
-	fallback, err := hugepages.Reserve(fd, segment.Dir, 1<<20, hugepages.Off)
+	fallback, err := hugepages.Reserve(fd, segment.Dir, 1<<20, hugepages.Want{Policy: hugepages.Off}, nil)
 	require.NoError(t, err)
 	assert.Empty(t, fallback)
 	b, err := sys.Map(fd, 1<<20, false)
@@ -186,10 +188,10 @@ func TestReserveWhereNothingIsMounted(t *testing.T) {
 		t.Skipf("%s: %v", dir, err)
 	}
 	defer sys.Close(fd)
-	_, err = hugepages.Reserve(fd, dir, 4096, hugepages.Require)
+	_, err = hugepages.Reserve(fd, dir, 4096, hugepages.Want{Policy: hugepages.Require}, nil)
 	require.ErrorIs(t, err, hugepages.ErrUnavailable)
 	require.ErrorContains(t, err, "nothing is mounted at "+dir)
-	fallback, err := hugepages.Reserve(fd, dir, 4096, hugepages.Prefer)
+	fallback, err := hugepages.Reserve(fd, dir, 4096, hugepages.Want{}, nil)
 	require.NoError(t, err)
 	assert.Contains(t, fallback, "nothing is mounted")
 }

@@ -22,6 +22,10 @@ func TestMain(m *testing.M) {
 		"pages":   pages,
 		"refused": refused,
 		"hidden":  hidden,
+
+		"on hugetlbfs": obtainHugetlbfs, "refused on hugetlbfs": refusedHugetlbfs, "fall back": fallBack, "emptied": emptied,
+		"killed": killed, "write and die": writeAndDie, "hostile": hostile, "truncated": truncated, "other user": otherUser,
+		"pages as nobody": pagesAsNobody, "unprivileged": unprivileged,
 	})
 }
 
@@ -30,10 +34,15 @@ type obtained struct{ Writer, Reader hugepages.Report }
 
 const name = "/huge"
 
+// mountOnly leaves this process a tmpfs for shared memory, and no hugetlbfs.
+func mountOnly(options string) error {
+	return errors.Join(testkit.MountHugetlbfs("", ""), testkit.MountShm(options))
+}
+
 // obtain makes a segment on a tmpfs of its own and prints what pages it got. Arguments: mount options,
 // policy, slots.
 func obtain(args []string) error {
-	if err := testkit.MountShm(args[0]); err != nil {
+	if err := mountOnly(args[0]); err != nil {
 		return err
 	}
 	s, err := create(args[1], args[2])
@@ -55,8 +64,13 @@ func obtain(args []string) error {
 	return json.NewEncoder(os.Stdout).Encode(got)
 }
 
-func create(policy, slots string) (*segment.Segment, error) {
+func create(policy, slots string) (*segment.Segment, error) { return createSized(policy, slots, "0") }
+
+func createSized(policy, slots, pageBytes string) (*segment.Segment, error) {
 	var o segment.Options
+	if _, err := fmt.Sscan(pageBytes, &o.PageBytes); err != nil {
+		return nil, err
+	}
 	if err := o.Pages.UnmarshalText([]byte(policy)); err != nil {
 		return nil, err
 	}
@@ -88,7 +102,7 @@ func pages(args []string) error {
 // refused makes sure that a segment cannot be made on a tmpfs of its own, and that nothing stays behind.
 // Arguments: mount options, policy, slots, "thp" or "nothp", then texts of the error.
 func refused(args []string) error {
-	if err := testkit.MountShm(args[0]); err != nil {
+	if err := mountOnly(args[0]); err != nil {
 		return err
 	}
 	if args[3] == "nothp" {
@@ -132,7 +146,7 @@ func disableTHP() error {
 
 // hidden mounts a plain tmpfs over one with huge pages: it is the later one that counts.
 func hidden([]string) error {
-	if err := testkit.MountShm("size=16m,huge=advise"); err != nil {
+	if err := mountOnly("size=16m,huge=advise"); err != nil {
 		return err
 	}
 	if err := testkit.MountShm("size=16m"); err != nil {

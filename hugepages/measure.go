@@ -10,7 +10,7 @@ import (
 
 // Report says which pages a mapping really has in this process.
 type Report struct {
-	Backing   string `json:"backing"`            // "tmpfs"
+	Backing   string `json:"backing"`            // "tmpfs" or "hugetlbfs"
 	PageBytes int    `json:"page_bytes"`         // size of the pages that hold at least half of the mapping
 	HugeBytes uint64 `json:"huge_bytes"`         // of the mapping, how much lies on huge pages
 	Fallback  string `json:"fallback,omitempty"` // why not all of it does, if that was wanted
@@ -35,6 +35,11 @@ func Measure(b []byte) (Report, error) {
 		return Report{}, fmt.Errorf("hugepages: %w", err)
 	}
 	r := Report{Backing: "tmpfs", PageBytes: int(fields["KernelPageSize"])}
+	if r.PageBytes > os.Getpagesize() {
+		r.Backing = "hugetlbfs"
+		r.HugeBytes = fields["Shared_Hugetlb"] + fields["Private_Hugetlb"]
+		return r, nil
+	}
 	r.HugeBytes = fields["ShmemPmdMapped"] + fields["FilePmdMapped"] + fields["AnonHugePages"]
 	if r.HugeBytes*2 >= uint64(len(b)) {
 		r.PageBytes = transparentSize()

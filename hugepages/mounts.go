@@ -1,36 +1,58 @@
 package hugepages
 
 import (
-	"bufio"
-	"bytes"
-	"fmt"
+	"cmp"
+	"io/fs"
 	"os"
-	"strings"
+	"slices"
+	"strconv"
+
+	"github.com/tickring/tickring/internal/mounts"
 )
 
-// mountOption returns the value of an option of the file system mounted at dir; empty if it has none.
-func mountOption(dir, option string) (string, error) {
-	table, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return "", err
-	}
-	value, found := "", false
-	for lines := bufio.NewScanner(bytes.NewReader(table)); lines.Scan(); {
-		// proc(5): … (5) mount point (6) mount options … "-" type source super-options
-		mount, super, ok := strings.Cut(lines.Text(), " - ")
-		fields, superFields := strings.Fields(mount), strings.Fields(super)
-		if !ok || len(fields) < 5 || fields[4] != dir || len(superFields) < 3 {
-			continue
+// Mount is a mounted hugetlbfs.
+type Mount struct {
+	Dir       string      `json:"dir"`
+	PageBytes uint64      `json:"page_bytes"`
+	SizeBytes uint64      `json:"size_bytes"` // what its files may have together; 0: no limit but the pool's
+	MinBytes  uint64      `json:"min_bytes"`  // what of the pool is set aside for them
+	ReadOnly  bool        `json:"read_only"`
+	UID       uint32      `json:"uid"` // owner of its directory, as mounted
+	GID       uint32      `json:"gid"`
+	Mode      fs.FileMode `json:"mode"` // of its directory, as mounted
+}
+
+// Mounts returns the hugetlbfs mounts that this process sees, those with the smallest pages first.
+func Mounts() ([]Mount, error) { return MountsIn(os.DirFS("/")) }
+
+// MountsIn is [Mounts] of a tree with a machine's /proc and /sys.
+func MountsIn(root fs.FS) ([]Mount, error) {
+	all, err := mounts.In(root)
+	var found []Mount
+	for _, m := range all {
+		if m.Type == "hugetlbfs" {
+			found = append(found, describe(m))
 		}
-		value, found = "", true // a later mount on the same place hides the earlier
-		for _, o := range strings.Split(superFields[2], ",") {
-			if v, ok := strings.CutPrefix(o, option+"="); ok {
-				value = v
-			}
+	}
+	slices.SortStableFunc(found, func(a, b Mount) int { return cmp.Compare(a.PageBytes, b.PageBytes) })
+	return found, err
+}
+
+// describe reads what the kernel shows of a hugetlbfs: a value that is not shown is the default.
+func describe(m mounts.Mount) Mount {
+	id := func(name string) uint32 {
+		n, _ := strconv.ParseUint(m.Options[name], 10, 32)
+		return uint32(n)
+	}
+	h := Mount{Dir: m.Dir, ReadOnly: m.ReadOnly, UID: id("uid"), GID: id("gid"), Mode: 0o755}
+	h.PageBytes, _ = ParseSize(m.Options["pagesize"])
+	h.SizeBytes, _ = ParseSize(m.Options["size"])
+	h.MinBytes, _ = ParseSize(m.Options["min_size"])
+	if bits, err := strconv.ParseUint(m.Options["mode"], 8, 12); err == nil {
+		h.Mode = fs.FileMode(bits & 0o777)
+		if bits&0o1000 != 0 {
+			h.Mode |= fs.ModeSticky
 		}
 	}
-	if !found {
-		return "", fmt.Errorf("nothing is mounted at %s", dir)
-	}
-	return value, nil
+	return h
 }

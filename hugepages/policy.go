@@ -2,6 +2,12 @@ package hugepages
 
 import "fmt"
 
+// Want is what the maker of a segment wants. The zero value prefers huge pages of any size.
+type Want struct {
+	Policy    Policy
+	PageBytes uint64 // size of the huge pages, such as 2 << 20 or 1 << 30; 0: any
+}
+
 // Policy says how much a segment's maker wants huge pages.
 type Policy uint8
 

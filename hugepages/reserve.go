@@ -2,24 +2,24 @@ package hugepages
 
 import (
 	"fmt"
+	"os"
+	"strings"
 	"syscall"
 
+	"github.com/tickring/tickring/internal/mounts"
 	"github.com/tickring/tickring/internal/sys"
 )
 
-// Reserve gives the new file fd on the tmpfs mounted at dir n bytes of storage, on huge pages as
-// policy says. fallback is empty if policy is Off, or if every whole huge page of the file is one;
-// otherwise it is the reason why not. ENOSPC, if dir has not n bytes left.
-func Reserve(fd int, dir string, n uint64, policy Policy) (fallback string, err error) {
-	if policy != Off {
-		switch missing := reserveHuge(fd, dir, n); {
-		case missing != nil && policy == Require:
-			return "", missing
+// Reserve gives the new file fd on the tmpfs mounted at dir n bytes of storage, on huge pages as want
+// says. fallback is empty if no huge pages are wanted, or if every whole huge page of the file is one;
+// otherwise it is the reason why not, after the reason why there is no [File]. ENOSPC, if dir has not n bytes left.
+func Reserve(fd int, dir string, n uint64, want Want, noFile *UnavailableError) (fallback string, err error) {
+	if want.Policy != Off {
+		switch missing := reserveHuge(fd, dir, n, want); {
+		case missing != nil && want.Policy == Require:
+			return "", missing.and(noFile)
 		case missing != nil:
-			fallback = missing.Reason
-			if missing.Remedy != "" {
-				fallback += ": " + missing.Remedy
-			}
+			fallback = missing.and(noFile).text()
 		}
 	}
 	return fallback, sys.Reserve(fd, n) // keeps the huge pages that are there already
@@ -27,20 +27,31 @@ func Reserve(fd int, dir string, n uint64, policy Policy) (fallback string, err 
 
 // reserveHuge fills the file through a mapping, since advice is given to mappings. It returns why it
 // could not.
-func reserveHuge(fd int, dir string, n uint64) *UnavailableError {
-	huge, err := mountOption(dir, "huge")
-	switch {
+func reserveHuge(fd int, dir string, n uint64, want Want) *UnavailableError {
+	page := uint64(transparentSize())
+	all, err := mounts.In(os.DirFS("/"))
+	m, mounted := mounts.At(all, dir)
+	huge := m.Options["huge"]
+	switch enabled := shmemEnabled(); {
 	case err != nil:
 		return &UnavailableError{Reason: fmt.Sprintf("the mount options of %s cannot be read: %v", dir, err), Err: err}
-	case huge == "" || huge == "never":
+	case !mounted:
+		return &UnavailableError{Reason: "nothing is mounted at " + dir}
+	case want.PageBytes != 0 && want.PageBytes != page:
+		return &UnavailableError{Reason: fmt.Sprintf("%s gives huge pages of %s, not of %s", dir, FormatSize(page), FormatSize(want.PageBytes))}
+	case enabled == "deny":
+		return &UnavailableError{
+			Reason: "shared memory is denied transparent huge pages",
+			Remedy: "as root: echo never >" + shmemEnabledFile,
+		}
+	case (huge == "" || huge == "never") && enabled != "force":
 		return &UnavailableError{
 			Reason: fmt.Sprintf("%s is a tmpfs mounted without huge pages", dir),
 			Remedy: fmt.Sprintf("as root: mount -o remount,huge=advise %s", dir),
 		}
 	}
-	page := uint64(transparentSize())
 	if n < page {
-		return &UnavailableError{Reason: fmt.Sprintf("%d bytes are less than a huge page of %d", n, page), Remedy: "more slots"}
+		return tooSmall(n, page)
 	}
 	// Populating what does not fit would fill the memory of the machine before it fails.
 	free, err := sys.Free(dir)
@@ -65,4 +76,15 @@ func reserveHuge(fd int, dir string, n uint64) *UnavailableError {
 		}
 	}
 	return nil
+}
+
+const shmemEnabledFile = "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
+
+// shmemEnabled is the chosen word of the kernel's switch for all of shared memory, of which "deny" and "force" outdo
+// the options of a mount.
+func shmemEnabled() string {
+	b, _ := os.ReadFile(shmemEnabledFile)
+	_, rest, _ := strings.Cut(string(b), "[")
+	word, _, _ := strings.Cut(rest, "]")
+	return word
 }

@@ -18,6 +18,9 @@ func Attach(name string) (*Segment, error) {
 	if err == nil {
 		err = s.mapReadOnly(s.geometry.SegmentSize)
 	}
+	if err == nil {
+		err = s.openRing(false)
+	}
 	if err == nil && s.geometry.Doorbell {
 		// A doorbell that is gone, or another user's, costs the reader no more than blocking on it.
 		s.doorbell, _ = openDoorbell(s.path(), s.geometry.Created, s.owner)
@@ -74,6 +77,9 @@ func (s *Segment) takeOver() (err error) {
 	if err == nil { // a copy of a segment may have holes
 		err = sys.Reserve(s.fd, s.geometry.SegmentSize)
 	}
+	if err == nil {
+		err = s.openRing(true)
+	}
 	if err == nil && s.geometry.Doorbell {
 		s.doorbell, err = reopenDoorbell(s.path(), s.geometry.Created, s.owner)
 	}
@@ -82,6 +88,9 @@ func (s *Segment) takeOver() (err error) {
 		if err != nil && s.doorbell != nil {
 			_ = s.unlink() // nobody else would any more
 		}
+	}
+	if err == nil {
+		sweep(s.name)
 	}
 	return err
 }

@@ -1,7 +1,6 @@
 package segment
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -18,8 +17,10 @@ type Options struct {
 	// Mode is the object's, regardless of the umask: 0600 unless set. 0640 or 0644 lets others read.
 	// Whoever may write can do anything to the segment.
 	Mode fs.FileMode
-	// Pages is the policy for huge pages; what was obtained, Segment.Pages tells.
+	// Pages is the policy for huge pages, from a hugetlbfs or from /dev/shm; what was obtained, Segment.Pages tells.
 	Pages hugepages.Policy
+	// PageBytes is the size of the huge pages, such as 2 << 20 or 1 << 30; 0 takes what there is.
+	PageBytes uint64
 	// Doorbell makes the object on which readers of the same user can block (ring.Block). A reader
 	// that is allowed to ring it could also damage it, so it is never opened to other users.
 	Doorbell bool
@@ -50,6 +51,7 @@ func create(name string, g layout.Geometry, o Options) (_ *Segment, err error) {
 	if _, err := sys.StatName(path); err == nil {
 		return nil, syscall.EEXIST // early: nothing needs to be reserved for that answer
 	}
+	sweep(canonical(name)) // it may hold the very pages that are wanted
 	fd, err := sys.OpenUnnamed(Dir, o.Mode)
 	if err != nil {
 		return nil, err
@@ -57,18 +59,19 @@ func create(name string, g layout.Geometry, o Options) (_ *Segment, err error) {
 	s := &Segment{name: canonical(name), fd: fd, writable: true, created: true}
 	defer func() {
 		if err != nil {
+			s.removeCompanions()
 			s.abandon()
 		}
 	}()
 
 	g.Version, g.Doorbell, g.Created = layout.Version, o.Doorbell, uint64(time.Now().UnixNano())
-	if g.Fallback, err = hugepages.Reserve(fd, Dir, g.SegmentSize, o.Pages); err != nil {
-		return nil, err
-	}
-	if err := sys.WriteAt(fd, layout.Encode(g), 0); err != nil {
-		return nil, err
-	}
 	s.geometry = g
+	if err := s.reserve(o); err != nil {
+		return nil, err
+	}
+	if err := sys.WriteAt(fd, layout.Encode(s.geometry), 0); err != nil {
+		return nil, err
+	}
 	if err := s.own(); err != nil {
 		return nil, err
 	}
@@ -78,9 +81,6 @@ func create(name string, g layout.Geometry, o Options) (_ *Segment, err error) {
 		}
 	}
 	if err := sys.Link(fd, path); err != nil { // complete, and only now with a name
-		if s.doorbell != nil {
-			err = errors.Join(err, s.unlink())
-		}
 		return nil, err
 	}
 	return s, nil
@@ -110,11 +110,24 @@ func (s *Segment) own() error {
 	})
 }
 
+// removeCompanions undoes the part of a creation that others can see before the segment has its name.
+func (s *Segment) removeCompanions() {
+	if s.ring != nil {
+		_ = sys.Unlink(s.geometry.RingFile)
+	}
+	if s.doorbell != nil {
+		_ = s.unlink()
+	}
+}
+
 // abandon undoes an opening that failed half way.
 func (s *Segment) abandon() {
 	if s.memory != nil {
 		_ = s.Close()
 		return
+	}
+	if s.ring != nil {
+		_ = sys.Unmap(s.ring)
 	}
 	sys.Close(s.fd)
 }

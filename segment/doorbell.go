@@ -13,8 +13,6 @@ import (
 	"github.com/tickring/tickring/internal/sys"
 )
 
-const doorbellSuffix = ".bell"
-
 // doorbell is the object beside a segment on which its readers sleep: two words, the ticket that
 // each ring counts up, and the mark that somebody may be asleep. Readers map it for writing, which
 // is why it is not part of the segment.
@@ -39,7 +37,7 @@ type doorbell struct {
 }
 
 func doorbellPath(segment string, created uint64) string {
-	return fmt.Sprintf("%s.%016x%s", segment, created, doorbellSuffix)
+	return companionName(segment, created, doorbellSuffix)
 }
 
 // createDoorbell makes the doorbell of the segment at path, for this process to ring.
@@ -53,6 +51,9 @@ func createDoorbell(segment string, created uint64) (*doorbell, error) {
 		return nil, err
 	}
 	defer sys.Close(fd)
+	if _, err := sys.TryLock(fd); err != nil { // which the mapping then holds
+		return nil, err
+	}
 	magic := binary.LittleEndian.AppendUint64(nil, layout.DoorbellMagic)
 	if err := errors.Join(sys.Reserve(fd, layout.DoorbellSize), sys.WriteAt(fd, magic, 0)); err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/tickring/tickring/hugepages"
 	"github.com/tickring/tickring/internal/layout"
 )
 
@@ -17,6 +18,7 @@ var (
 	ErrNotRegular   = fmt.Errorf("not a shared memory object: %w", syscall.EINVAL)
 	ErrBare         = errors.New("a 24-byte segment of a program from before the ring, without a version")
 	ErrNotBare      = errors.New("not a 24-byte segment of a program from before the ring")
+	ErrNoRing       = errors.New("the slots are gone")
 	ErrReplaced     = errors.New("the name was given to another object meanwhile")
 
 	ErrNotSegment = layout.ErrMagic     // the object begins with something else
@@ -62,6 +64,10 @@ func hint(op string, err error) string {
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		return "open it as the writer, or remove it first"
+	case errors.Is(err, hugepages.ErrUnavailable):
+		return "" // it has its own
+	case errors.Is(err, ErrNoRing):
+		return "mount it as the writer has it (a container: the same directory), or remove the segment and create it anew"
 	case errors.Is(err, fs.ErrNotExist):
 		return "no segment has this name: is the writer running?"
 	case errors.Is(err, fs.ErrPermission):

@@ -22,6 +22,10 @@ func (s *Segment) Guard(fn func() error) (err error) {
 				err = failed(opAccess, s.name, fmt.Errorf("%w: no storage at offset %d any more", ErrTruncated, offset))
 				return
 			}
+			if offset, ok := offset(s.ring, fault.Addr()); ok {
+				err = failed(opAccess, s.name, fmt.Errorf("ring file: %w: no storage at offset %d any more", ErrTruncated, offset))
+				return
+			}
 			if s.doorbell != nil {
 				if offset, ok := offset(s.doorbell.memory, fault.Addr()); ok {
 					err = failed(opAccess, s.name, fmt.Errorf("doorbell: %w: no storage at offset %d any more", ErrTruncated, offset))

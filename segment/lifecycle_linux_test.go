@@ -280,9 +280,10 @@ func TestUnlinkRemovesDoorbells(t *testing.T) {
 	other, _ := made(t, Options{Doorbell: true})
 	// What a creation that was killed can leave.
 	require.NoError(t, os.WriteFile(path+".0123456789abcdef.bell", nil, 0o600))
-	// A creation that is under way.
-	young := doorbellPath(path, uint64(time.Now().UnixNano()))
-	require.NoError(t, os.WriteFile(young, nil, 0o600))
+	// A creation that is under way: it holds the lock.
+	underWay := path + ".0123456789abcdee.bell"
+	fd, err := sys.CreateLocked(underWay, 0o600)
+	require.NoError(t, err)
 	// What only looks like it.
 	for _, suffix := range []string{"x.0123456789abcdef.bell", ".bell", ".0123.bell", ".0123456789abcdef.bells", ".0123456789abcxyz.bell"} {
 		require.NoError(t, os.WriteFile(path+suffix, nil, 0o600))
@@ -291,11 +292,44 @@ func TestUnlinkRemovesDoorbells(t *testing.T) {
 	require.Len(t, testkit.Objects(t, name), 8)
 	require.NoError(t, Unlink(name))
 	assert.Len(t, testkit.Objects(t, name), 5)
-	assert.FileExists(t, young)
+	assert.FileExists(t, underWay)
 	assert.FileExists(t, path+"x.0123456789abcdef.bell")
 	assert.Len(t, testkit.Objects(t, other), 2)
 	requireError(t, Unlink(name), opUnlink, name, fs.ErrNotExist)
-	assert.FileExists(t, young)
+	assert.FileExists(t, underWay)
+	sys.Close(fd)
+	requireError(t, Unlink(name), opUnlink, name, fs.ErrNotExist)
+	assert.NoFileExists(t, underWay, "its creator is gone")
+}
+
+// Whoever creates a segment, or takes one over, removes what a creation that was killed has left.
+func TestLeftoversAreSwept(t *testing.T) {
+	for how, open := range map[string]func(name string) (*Segment, error){
+		"create":   func(name string) (*Segment, error) { return Create(name, shape(16), Options{}) },
+		"takeover": OpenWriter,
+	} {
+		t.Run(how, func(t *testing.T) {
+			name, path := made(t, Options{Doorbell: true})
+			if how == "create" {
+				require.NoError(t, Unlink(name))
+			}
+			left := path + ".0123456789abcdef.bell"
+			require.NoError(t, os.WriteFile(left, nil, 0o600))
+			underWay := path + ".0123456789abcdee.bell"
+			fd, err := sys.CreateLocked(underWay, 0o600)
+			require.NoError(t, err)
+			defer sys.Close(fd)
+			s, err := open(name)
+			require.NoError(t, err)
+			defer s.Close()
+			assert.NoFileExists(t, left)
+			assert.FileExists(t, underWay)
+			if how == "takeover" {
+				assert.FileExists(t, doorbellPath(path, s.Geometry().Created))
+			}
+			require.NoError(t, os.Remove(underWay))
+		})
+	}
 }
 
 // An object that has a name is whole: nobody finds anything but nothing, or a segment.

@@ -15,6 +15,7 @@ type Segment struct {
 	owner     uint32 // user who made the object
 	geometry  layout.Geometry
 	memory    []byte // the object from its start: all of it, or the header alone
+	ring      []byte // the ring file, if the slots are in one
 	writable  bool
 	created   bool // by this process
 	*doorbell      // nil without one
@@ -36,10 +37,19 @@ func (s *Segment) Header() []byte {
 
 // Slots is the mapped ring; nil if only the header is mapped, or the segment is bare.
 func (s *Segment) Slots() []byte {
-	if s.geometry.HeaderSize == 0 || uint64(len(s.memory)) <= s.geometry.RingOffset {
+	m := s.slotMemory()
+	if s.geometry.HeaderSize == 0 || uint64(len(m)) <= s.geometry.RingOffset {
 		return nil
 	}
-	return s.memory[s.geometry.RingOffset:]
+	return m[s.geometry.RingOffset:]
+}
+
+// slotMemory is the mapping in which the slots lie.
+func (s *Segment) slotMemory() []byte {
+	if s.geometry.Backing == layout.BackingHugetlbfs {
+		return s.ring
+	}
+	return s.memory
 }
 
 // Writable reports whether this Segment holds the writer's lock.
@@ -57,9 +67,9 @@ func (s *Segment) WriterAlive() (bool, error) {
 	return alive, failed("look for the writer of", s.name, err)
 }
 
-// Pages reports which pages the mapping has in this process.
+// Pages reports which pages the slots have in this process.
 func (s *Segment) Pages() (hugepages.Report, error) {
-	r, err := hugepages.Measure(s.memory)
+	r, err := hugepages.Measure(s.slotMemory())
 	r.Fallback = s.geometry.Fallback
 	return r, failed("measure the pages of", s.name, err)
 }
@@ -71,7 +81,10 @@ func (s *Segment) Close() error {
 		return nil
 	}
 	err := errors.Join(sys.Unmap(s.memory), s.doorbell.close())
+	if s.ring != nil {
+		err = errors.Join(err, sys.Unmap(s.ring))
+	}
 	sys.Close(s.fd)
-	s.fd, s.memory, s.doorbell, s.writable = -1, nil, nil, false
+	s.fd, s.memory, s.ring, s.doorbell, s.writable = -1, nil, nil, nil, false
 	return failed("close", s.name, err)
 }

@@ -15,7 +15,9 @@ func CreateOrTakeOver(name string, g layout.Geometry, o Options) (s *Segment, er
 		if s, err = Create(name, g, o); !errors.Is(err, fs.ErrExist) {
 			return s, err
 		}
-		if s, err = OpenWriter(name); !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrReplaced) {
+		s, err = OpenWriter(name)
+		gone := errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrNoRing)
+		if !gone && !errors.Is(err, ErrReplaced) {
 			return s, err
 		}
 	}

@@ -13,7 +13,7 @@ import (
 func Check(f *Facts) []Finding {
 	checks := []func(*Facts) Finding{
 		checkCPUs, checkQuota, checkVirtualised, checkIsolated, checkNohz, checkGovernor, checkBoost, checkSMT, checkTSC,
-		checkShm, checkShmHuge, checkTHP, checkDefrag, checkSwap, checkMemLock, checkMemoryMax, checkBalancing,
+		checkShm, checkPools, checkHugetlbfs, checkShmHuge, checkTHP, checkDefrag, checkSwap, checkMemLock, checkMemoryMax, checkBalancing,
 		checkRealTime, checkThrottling, checkAutogroup, checkCPUSet, checkSeccomp,
 	}
 	findings := make([]Finding, len(checks))

@@ -2,7 +2,10 @@ package doctor
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/tickring/tickring/hugepages"
 )
 
 const (
@@ -45,8 +48,108 @@ func checkShm(f *Facts) Finding {
 
 const whyHuge = "On 4 KiB pages, a reader that lags far behind in a large ring misses the TLB every 128 records"
 
+// hugeSize is the page size to reserve: 2 MiB, or what comes nearest.
+func (f *Facts) hugeSize() uint64 {
+	for _, p := range f.Pools {
+		if p.PageBytes >= 2<<20 {
+			return p.PageBytes
+		}
+	}
+	return f.Pools[len(f.Pools)-1].PageBytes
+}
+
+// reserve is the command that makes a pool larger by roomy.
+func (f *Facts) reserve(pageBytes, have uint64) string {
+	return f.setting(have+max(1, roomy/pageBytes), fmt.Sprintf("/sys/kernel/mm/hugepages/hugepages-%dkB/nr_hugepages", pageBytes>>10))
+}
+
+func checkPools(f *Facts) Finding {
+	r := Finding{ID: "huge-page-pool", Why: "only reserved huge pages are certain. " + whyHuge}
+	if len(f.Pools) == 0 {
+		return r.verdict(Unknown, "", "no pools in /sys/kernel/mm/hugepages: the kernel has no huge pages to reserve, or does not show them")
+	}
+	var found []string
+	var total, available uint64
+	for _, p := range f.Pools {
+		text := fmt.Sprintf("%s: %d of %d free", sizeText(p.PageBytes), p.Free, p.Total)
+		if p.Reserved > 0 {
+			text += fmt.Sprintf(", %d of them promised", p.Reserved)
+		}
+		if p.Overcommit > 0 {
+			text += fmt.Sprintf(", up to %d more if the kernel finds them", p.Overcommit)
+		}
+		found = append(found, text)
+		total += p.Total
+		available += p.Available()
+	}
+	text := strings.Join(found, "; ")
+	size := f.hugeSize()
+	i := slices.IndexFunc(f.Pools, func(p hugepages.Pool) bool { return p.PageBytes == size })
+	fix := f.reserve(size, f.Pools[i].Total)
+	switch {
+	case total == 0:
+		return r.verdict(Warn, fix, "none reserved (%s)", text)
+	case available == 0:
+		return r.verdict(Warn, fix, "all in use (%s)", text)
+	}
+	return r.verdict(OK, "", "%s", text)
+}
+
+func checkHugetlbfs(f *Facts) Finding {
+	r := Finding{ID: "hugetlbfs", Why: "huge pages that are reserved are obtained through a file on a hugetlbfs mount"}
+	if !f.Mounts {
+		return r.verdict(Unknown, "", "the mount table cannot be read")
+	}
+	if len(f.HugeMounts) == 0 {
+		if len(f.Pools) == 0 {
+			return r.verdict(Unknown, "", "none mounted; whether the kernel has huge pages to reserve is unknown")
+		}
+		group := "mode=1777"
+		return r.verdict(Warn, f.asRoot("mkdir -p /dev/hugepages && mount -t hugetlbfs -o pagesize=%dM,%s hugetlbfs /dev/hugepages", max(1, f.hugeSize()>>20), group), "none mounted")
+	}
+	status, fix := Warn, ""
+	var found []string
+	for _, m := range f.HugeMounts {
+		text := fmt.Sprintf("%s (%s)", m.Dir, sizeText(m.PageBytes))
+		i := slices.IndexFunc(f.Pools, func(p hugepages.Pool) bool { return p.PageBytes == m.PageBytes })
+		switch {
+		case m.ReadOnly:
+			text += " read-only"
+			fix = f.asRoot("mount -o remount,rw %s", m.Dir)
+		case m.Writable != nil && !*m.Writable:
+			text += " not writable by this user"
+			fix = f.asRoot("chmod 1777 %s", m.Dir)
+		case i >= 0 && f.Pools[i].Total+f.Pools[i].Overcommit == 0:
+			text += " of which there are no pages"
+			fix = f.reserve(m.PageBytes, 0)
+		case m.Writable == nil:
+			status = Unknown
+			text += ", whether this user may write there is unknown"
+		default:
+			status = OK
+		}
+		found = append(found, text)
+		if status == OK {
+			break // one is enough
+		}
+	}
+	return r.verdict(status, fix, "%s", strings.Join(found, "; "))
+}
+
+// hasHugetlb reports whether a huge page could be had from hugetlbfs, by this user.
+func (f *Facts) hasHugetlb() bool {
+	for _, m := range f.HugeMounts {
+		for _, p := range f.Pools {
+			if p.PageBytes == m.PageBytes && p.Available() > 0 && !m.ReadOnly && (m.Writable == nil || *m.Writable) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func checkShmHuge(f *Facts) Finding {
-	r := Finding{ID: "shm-huge", Why: "a ring has huge pages only if /dev/shm is mounted with huge=. " + whyHuge}
+	r := Finding{ID: "shm-huge", Why: "without hugetlbfs, a ring has huge pages only if /dev/shm is mounted with huge=. " + whyHuge}
 	if f.Shm == nil || f.ShmemEnabled == "" {
 		return r.verdict(Unknown, "", "/dev/shm, or the kernel's transparent huge pages, cannot be seen")
 	}
@@ -57,13 +160,20 @@ func checkShmHuge(f *Facts) Finding {
 	}
 	switch {
 	case f.ShmemEnabled == "deny":
-		return r.verdict(Warn, f.setting("never", "/sys/kernel/mm/transparent_hugepage/shmem_enabled"), "%s, and shmem_enabled denies it", found)
+		return f.unlessHugetlb(r, f.setting("never", "/sys/kernel/mm/transparent_hugepage/shmem_enabled"), found+", and shmem_enabled denies it")
 	case f.ShmemEnabled == "force":
 		return r.verdict(OK, "", "shmem_enabled forces huge pages")
 	case huge == "" || huge == "never":
-		return r.verdict(Warn, f.asRoot("mount -o remount,huge=advise /dev/shm"), "%s", found)
+		return f.unlessHugetlb(r, f.asRoot("mount -o remount,huge=advise /dev/shm"), found)
 	}
 	return r.verdict(OK, "", "%s", found)
+}
+
+func (f *Facts) unlessHugetlb(r Finding, fix, found string) Finding {
+	if f.hasHugetlb() {
+		return r.verdict(OK, "", "%s; hugetlbfs has huge pages", found)
+	}
+	return r.verdict(Warn, fix, "%s", found)
 }
 
 func checkTHP(f *Facts) Finding {

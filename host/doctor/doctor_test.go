@@ -21,6 +21,9 @@ var good = testkit.Machine{Sockets: 2, L3s: 2, Cores: 4, Threads: 1}
 func live(f *Facts) {
 	yes, total, free := true, uint64(8<<30), uint64(8<<30)
 	f.Shm.Total, f.Shm.Free, f.Shm.Writable = &total, &free, &yes
+	for i := range f.HugeMounts {
+		f.HugeMounts[i].Writable = &yes
+	}
 	f.Probed = map[string]error{probeFIFO: nil, probeBind: nil, probeBarrier: nil}
 }
 
@@ -50,7 +53,7 @@ func TestGoodHost(t *testing.T) {
 		assert.NotEmpty(t, f.Why, f.ID)
 		assert.Empty(t, f.Fix, f.ID)
 	}
-	assert.Equal(t, "host: 22 ok, 0 warn, 0 bad, 0 unknown", Short(findings))
+	assert.Equal(t, "host: 24 ok, 0 warn, 0 bad, 0 unknown", Short(findings))
 }
 
 // Each fault is put into a good host, alone. It is found, the fix is for what was found, and nothing else
@@ -58,10 +61,15 @@ func TestGoodHost(t *testing.T) {
 func TestEachFaultIsFound(t *testing.T) {
 	const (
 		cpu  = "sys/devices/system/cpu/"
+		pool = "sys/kernel/mm/hugepages/hugepages-2048kB/"
 		thp  = "sys/kernel/mm/transparent_hugepage/"
 		kern = "proc/sys/kernel/"
 		mnt  = "proc/self/mountinfo"
 	)
+	emptyPool := func(tree fstest.MapFS) {
+		testkit.Change(tree, pool+"nr_hugepages", "0")
+		testkit.Change(tree, pool+"free_hugepages", "0")
+	}
 	for name, tc := range map[string]struct {
 		tree   func(fstest.MapFS)
 		facts  func(*Facts)
@@ -191,14 +199,13 @@ func TestEachFaultIsFound(t *testing.T) {
 		"no /dev/shm": {
 			tree: func(tree fstest.MapFS) { testkit.Replace(tree, mnt, "/dev/shm", "/dev/else") },
 			id:   "shm", status: Bad, found: "nothing is mounted", fix: "sudo mkdir -p /dev/shm && sudo mount -t tmpfs",
-			also: []string{"shm-huge"},
+			also: []string{"shm-huge", "hugetlbfs"},
 		},
 		"/dev/shm on a disk": {
 			tree: func(tree fstest.MapFS) {
 				testkit.Replace(tree, mnt, "tmpfs tmpfs rw,size=8388608k,huge=advise", "ext4 /dev/sda rw")
 			},
 			id: "shm", status: Bad, found: "a ext4", fix: "sudo mount -t tmpfs",
-			also: []string{"shm-huge"},
 		},
 		"full /dev/shm": {
 			facts: func(f *Facts) { *f.Shm.Free = 100 << 10 },
@@ -212,17 +219,55 @@ func TestEachFaultIsFound(t *testing.T) {
 			facts: func(f *Facts) { no := false; f.Shm.Writable = &no },
 			id:    "shm", status: Bad, found: "may not write", fix: "sudo chmod 1777 /dev/shm",
 		},
-		"no huge pages": {
+		"no pool": {
+			tree: emptyPool,
+			id:   "huge-page-pool", status: Warn, found: "none reserved (2 MiB: 0 of 0 free; 1 GiB: 0 of 0 free)",
+			fix: "echo 64 | sudo tee /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", also: []string{"hugetlbfs"},
+		},
+		"emptied pool": {
+			tree: func(tree fstest.MapFS) { testkit.Change(tree, pool+"free_hugepages", "0") },
+			id:   "huge-page-pool", status: Warn, found: "all in use (2 MiB: 0 of 512 free", fix: "echo 576 |",
+		},
+		"promised pool": {
 			tree: func(tree fstest.MapFS) {
+				testkit.Change(tree, pool+"free_hugepages", "5")
+				testkit.Change(tree, pool+"resv_hugepages", "5")
+			},
+			id: "huge-page-pool", status: Warn, found: "2 MiB: 5 of 512 free, 5 of them promised", fix: "echo 576 |",
+		},
+		"no hugetlbfs": {
+			tree: func(tree fstest.MapFS) { testkit.Replace(tree, mnt, "- hugetlbfs", "- tmpfs") },
+			id:   "hugetlbfs", status: Warn, found: "none mounted",
+			fix: "sudo mkdir -p /dev/hugepages && sudo mount -t hugetlbfs -o pagesize=2M,mode=1777 hugetlbfs /dev/hugepages",
+		},
+		"hugetlbfs not for this user": {
+			facts: func(f *Facts) { no := false; f.HugeMounts[0].Writable = &no },
+			id:    "hugetlbfs", status: Warn, found: "/dev/hugepages (2 MiB) not writable by this user", fix: "sudo chmod 1777 /dev/hugepages",
+		},
+		"read-only hugetlbfs": {
+			tree: func(tree fstest.MapFS) { testkit.Replace(tree, mnt, "hugetlbfs rw", "hugetlbfs ro") },
+			id:   "hugetlbfs", status: Warn, found: "read-only", fix: "sudo mount -o remount,rw /dev/hugepages",
+		},
+		"hugetlbfs of another size": {
+			tree: func(tree fstest.MapFS) { testkit.Replace(tree, mnt, "pagesize=2M", "pagesize=1024M") },
+			id:   "hugetlbfs", status: Warn, found: "/dev/hugepages (1 GiB) of which there are no pages",
+			fix: "echo 1 | sudo tee /sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages",
+		},
+		"no huge pages of any kind": {
+			tree: func(tree fstest.MapFS) {
+				emptyPool(tree)
 				testkit.Replace(tree, mnt, ",huge=advise", "")
 			},
 			id: "shm-huge", status: Warn, found: "mounted without huge=", fix: "sudo mount -o remount,huge=advise /dev/shm",
+			also: []string{"huge-page-pool", "hugetlbfs"},
 		},
 		"huge pages denied": {
 			tree: func(tree fstest.MapFS) {
+				emptyPool(tree)
 				testkit.Change(tree, thp+"shmem_enabled", "always within_size advise never [deny] force")
 			},
 			id: "shm-huge", status: Warn, found: "shmem_enabled denies it", fix: "echo never | sudo tee /sys/kernel/mm/transparent_hugepage/shmem_enabled",
+			also: []string{"huge-page-pool", "hugetlbfs"},
 		},
 		"THP for all": {
 			tree: func(tree fstest.MapFS) { testkit.Change(tree, thp+"enabled", "[always] madvise never") },
@@ -422,7 +467,7 @@ func TestCommandsAreForWhoTypesThem(t *testing.T) {
 // What is not to be read is unknown, and not blamed.
 func TestNothingToRead(t *testing.T) {
 	findings := Check(ExamineTree(fstest.MapFS{}, 1))
-	require.Len(t, findings, 22)
+	require.Len(t, findings, 24)
 	for id, f := range byID(t, findings) {
 		assert.Equal(t, Unknown, f.Status, id)
 		assert.Empty(t, f.Fix, id)
@@ -446,10 +491,13 @@ func TestLaterMountsHideEarlierOnes(t *testing.T) {
 	tree := good.Tree()
 	testkit.Change(tree, "proc/self/mountinfo", string(tree["proc/self/mountinfo"].Data)+
 		`27 24 0:25 / /dev/shm ro - tmpfs tmpfs rw
-28 24 0:26 / /mnt/other\040place rw shared:1 - tmpfs tmpfs rw
+28 24 0:26 / /mnt/huge\040pages rw shared:1 - hugetlbfs hugetlbfs rw,pagesize=1024M
 bad line`)
 	f := ExamineTree(tree, 1)
 	assert.True(t, f.Shm.ReadOnly)
+	require.Len(t, f.HugeMounts, 2)
+	assert.Equal(t, "/mnt/huge pages", f.HugeMounts[1].Dir)
+	assert.EqualValues(t, 1<<30, f.HugeMounts[1].PageBytes)
 }
 
 func TestShort(t *testing.T) {

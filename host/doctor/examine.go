@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/tickring/tickring/host"
+	"github.com/tickring/tickring/hugepages"
+	"github.com/tickring/tickring/internal/mounts"
 	"github.com/tickring/tickring/internal/sys"
 )
 
@@ -19,8 +21,10 @@ func Examine(readers int) *Facts {
 		if total, free, err := sys.Space(m.Dir); err == nil {
 			m.Total, m.Free = &total, &free
 		}
-		writable := sys.Writable(m.Dir) && !m.ReadOnly
-		m.Writable = &writable
+		m.Writable = ptr(sys.Writable(m.Dir) && !m.ReadOnly)
+	}
+	for i, m := range f.HugeMounts {
+		f.HugeMounts[i].Writable = ptr(sys.Writable(m.Dir) && !m.ReadOnly)
 	}
 	f.Probed = map[string]error{
 		probeFIFO:    sys.PermittedFIFO(1),
@@ -156,6 +160,7 @@ func (t tree) frequency(f *Facts) {
 }
 
 func (t tree) memory(f *Facts) {
+	f.Pools = hugepages.PoolsIn(t.FS)
 	const thp = "sys/kernel/mm/transparent_hugepage/"
 	f.THP, f.Defrag, f.ShmemEnabled = t.chosen(thp+"enabled"), t.chosen(thp+"defrag"), t.chosen(thp+"shmem_enabled")
 	if t.exists("proc/swaps") {
@@ -171,43 +176,20 @@ func (t tree) memory(f *Facts) {
 
 // mounts reads proc(5)'s mountinfo.
 func (t tree) mounts(f *Facts) {
-	table := t.text("proc/self/mountinfo")
-	f.Mounts = table != ""
-	seen := map[string]Mount{}
-	var order []string
-	for line := range strings.Lines(table) {
-		// … (5) mount point (6) mount options … "-" type source super-options
-		before, after, ok := strings.Cut(line, " - ")
-		fields, super := strings.Fields(before), strings.Fields(after)
-		if !ok || len(fields) < 6 || len(super) < 3 {
-			continue
-		}
-		m := Mount{Dir: unescape(fields[4]), Type: super[0], Options: map[string]string{}}
-		for _, option := range strings.Split(super[2], ",") {
-			key, value, _ := strings.Cut(option, "=")
-			m.Options[key] = value
-		}
-		m.ReadOnly = slices.Contains(strings.Split(fields[5], ","), "ro")
-		if _, superReadOnly := m.Options["ro"]; superReadOnly {
-			m.ReadOnly = true
-		}
-		if _, hidden := seen[m.Dir]; !hidden {
-			order = append(order, m.Dir)
-		}
-		seen[m.Dir] = m // a later mount on the same place hides the earlier
+	all, err := mounts.In(t.FS)
+	f.Mounts = err == nil && len(all) > 0
+	if m, ok := mounts.At(all, "/dev/shm"); ok {
+		f.Shm = &Mount{Mount: m}
 	}
-	for _, dir := range order {
-		m := seen[dir]
-		switch {
-		case m.Dir == "/dev/shm":
-			f.Shm = &m
-		case m.Dir == "/proc/sys", m.Dir == "/sys":
-			f.ReadOnlySys = f.ReadOnlySys || m.ReadOnly
-		}
+	for _, dir := range []string{"/proc/sys", "/sys"} {
+		m, ok := mounts.At(all, dir)
+		f.ReadOnlySys = f.ReadOnlySys || ok && m.ReadOnly
+	}
+	huge, _ := hugepages.MountsIn(t.FS)
+	for _, m := range huge {
+		f.HugeMounts = append(f.HugeMounts, HugeMount{Mount: m})
 	}
 }
-
-var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace
 
 func (t tree) process(f *Facts) {
 	const status = "proc/self/status"

@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"github.com/tickring/tickring/host"
+	"github.com/tickring/tickring/hugepages"
+	"github.com/tickring/tickring/internal/mounts"
 )
 
 // Facts is what a host is like. What could not be read is nil, or empty where that means nothing else.
@@ -23,6 +25,8 @@ type Facts struct {
 	Clock     string // the clocksource
 	Clocks    []string
 
+	Pools        []hugepages.Pool // nil: the kernel has none, or they cannot be read
+	HugeMounts   []HugeMount
 	Mounts       bool   // the mount table could be read
 	Shm          *Mount // /dev/shm
 	THP          string // always, madvise, never
@@ -59,13 +63,17 @@ const (
 	probeBarrier = "membarrier"
 )
 
-// Mount is a mounted file system.
+// Mount is a mounted file system, and what system calls say of it.
 type Mount struct {
-	Dir, Type   string
-	Options     map[string]string // of the file system
-	ReadOnly    bool
+	mounts.Mount
 	Total, Free *uint64
 	Writable    *bool // by this user
+}
+
+// HugeMount is a mounted hugetlbfs.
+type HugeMount struct {
+	hugepages.Mount
+	Writable *bool // by this user
 }
 
 // Limit is one of setrlimit's. Unlimited is the highest number.

@@ -24,12 +24,6 @@ func TestDecodeRefusesEachField(t *testing.T) {
 			s.encode(b[SchemaOffset:])
 		}
 	}
-	u32 := func(offset int, v uint32) func(b []byte) {
-		return func(b []byte) { binary.LittleEndian.PutUint32(b[offset:], v) }
-	}
-	u64 := func(offset int, v uint64) func(b []byte) {
-		return func(b []byte) { binary.LittleEndian.PutUint64(b[offset:], v) }
-	}
 	both := func(changes ...func(b []byte)) func(b []byte) {
 		return func(b []byte) {
 			for _, change := range changes {
@@ -77,7 +71,9 @@ func TestDecodeRefusesEachField(t *testing.T) {
 		"segment of nothing":           {trade, u64(segmentSizeOffset, 0), ErrGeometry, false},
 		"segment larger":               {trade, u64(segmentSizeOffset, 1<<20), ErrGeometry, false},
 		"segment and slots larger":     {trade, both(u64(segmentSizeOffset, 4096+128*32), u64(slotsOffset, 128)), ErrTruncated, false},
-		"backing":                      {trade, u32(backingOffset, 1), ErrVersion, false},
+		"backing":                      {trade, u32(backingOffset, 2), ErrVersion, false},
+		"ring in a file of no name":    {trade, u32(backingOffset, 1), ErrGeometry, false},
+		"ring file and no such ring":   {trade, both(u32(ringFileOffsetOffset, 640), u32(ringFileSizeOffset, 8)), ErrGeometry, false},
 		"view elsewhere":               {trade, u32(viewOffsetOffset, 8), ErrGeometry, false},
 		"view over the identity":       {trade, both(u32(viewOffsetOffset, 64), u32(viewVersionOffsetOffset, 56)), ErrGeometry, false},
 		"view over the head":           {trade, both(u32(viewOffsetOffset, 256), u32(viewVersionOffsetOffset, 248)), ErrGeometry, false},
@@ -134,10 +130,47 @@ func TestDecodeRefusesEachField(t *testing.T) {
 	}
 }
 
-// The checksum covers every byte of identity, schema and fallback; and none of what changes later.
+func u32(offset int, v uint32) func(b []byte) {
+	return func(b []byte) { binary.LittleEndian.PutUint32(b[offset:], v) }
+}
+
+func u64(offset int, v uint64) func(b []byte) {
+	return func(b []byte) { binary.LittleEndian.PutUint64(b[offset:], v) }
+}
+
+// Each number that counts when the slots lie in a file, wrong by itself.
+func TestDecodeRefusesRingFiles(t *testing.T) {
+	for name, tc := range map[string]struct {
+		change func(b []byte)
+		want   error
+	}{
+		"path not absolute":           {u32(ringFileOffsetOffset, 961), ErrGeometry},
+		"path of a directory":         {u32(ringFileSizeOffset, 5), ErrGeometry},
+		"ring in neither":             {u32(backingOffset, 0), ErrGeometry},
+		"ring off the page in a file": {u64(ringOffsetOffset, 32), ErrGeometry},
+		"ring far into a file":        {u64(ringOffsetOffset, 1<<41), ErrGeometry},
+		"object of half a header":     {u64(segmentSizeOffset, 64), ErrGeometry},
+		"object of part of a page":    {u64(segmentSizeOffset, 4096+8), ErrGeometry},
+		"object larger than it is":    {u64(segmentSizeOffset, 8192), ErrTruncated},
+		"more slots, in a file":       {u64(slotsOffset, 1<<41), ErrGeometry},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := geometry(t, trade, 64, withFallback).InFile(ringFile)
+			b := Encode(g)
+			tc.change(b)
+			_, err := decode(g, b)
+			require.ErrorIs(t, err, ErrChecksum, "as it is")
+			reseal(b)
+			_, err = decode(g, b)
+			require.ErrorIs(t, err, tc.want)
+		})
+	}
+}
+
+// The checksum covers every byte of identity, schema, path and fallback; and none of what changes later.
 func TestChecksum(t *testing.T) {
-	g := geometry(t, book, 64, withFallback)
-	texts := SchemaOffset + book.encodedSize() + len(g.Fallback)
+	g := geometry(t, book, 64, withFallback).InFile(ringFile)
+	texts := SchemaOffset + book.encodedSize() + len(g.RingFile) + len(g.Fallback)
 	for i := range g.HeaderSize {
 		b := Encode(g)
 		b[i] ^= 0x10

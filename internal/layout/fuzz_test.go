@@ -2,6 +2,7 @@ package layout
 
 import (
 	"math/bits"
+	"path"
 	"testing"
 )
 
@@ -53,9 +54,16 @@ func checkAccepted(t *testing.T, g Geometry, size uint64) {
 	check(g.SlotStride%8 == 0 && g.SlotStride >= 8+g.Record.Size, "stride")
 	high, ring := bits.Mul64(g.Slots, uint64(g.SlotStride))
 	check(high == 0 && ring == g.RingSize(), "ring's size overflows")
-	check(g.RingOffset%PageSize == 0 && g.RingOffset >= uint64(g.HeaderSize), "ring overlaps the header")
-	check(g.RingOffset+ring >= ring && g.RingOffset+ring == g.SegmentSize && g.SegmentSize <= size, "ring leaves the object")
-	check(g.SegmentSize <= 1<<62, "size is no int64")
+	check(g.RingOffset%PageSize == 0, "ring is off the page")
+	check(g.RingOffset+ring >= ring && g.RingOffset+ring <= 1<<62, "ring's end is no int64")
+	check(g.SegmentSize <= size && g.SegmentSize <= 1<<62, "segment leaves the object")
+	if g.RingFile == "" {
+		check(g.RingOffset >= uint64(g.HeaderSize), "ring overlaps the header")
+		check(g.RingOffset+ring == g.SegmentSize, "ring leaves the object")
+	} else {
+		check(g.SegmentSize >= uint64(g.HeaderSize), "header leaves the segment")
+		check(path.IsAbs(g.RingFile) && path.Clean(g.RingFile) == g.RingFile, "path")
+	}
 
 	view := g.Record.Words() * 8
 	check(g.ViewOffset%8 == 0 && g.ViewVersionOffset%8 == 0, "view is off the word")
@@ -76,7 +84,7 @@ func checkAccepted(t *testing.T, g Geometry, size uint64) {
 	masks := g.Record.Masks()
 	check(len(masks) == g.Record.Words(), "masks")
 	check(len(g.Fallback) <= g.HeaderSize, "fallback")
-	for _, c := range g.Fallback + g.Record.Name {
+	for _, c := range g.Fallback + g.Record.Name + g.RingFile {
 		check(c >= ' ' && c <= '~', "text")
 	}
 	check(g.Oldest(^uint64(0)) < ^uint64(0), "oldest")

@@ -13,10 +13,11 @@ type Geometry struct {
 	SlotStride        int    // bytes from one slot to the next
 	Slots             uint64 // a power of two
 	HeaderSize        int    // bytes of the object before anything of the ring
-	RingOffset        uint64 // of the first slot
+	RingOffset        uint64 // of the first slot, in the object or in RingFile
 	SegmentSize       uint64 // bytes of the object in /dev/shm
 	Backing           Backing
-	ViewOffset        int // of the one-record view's payload
+	RingFile          string // absolute path of the file with the slots; empty if they are in the object
+	ViewOffset        int    // of the one-record view's payload
 	ViewVersionOffset int
 	Doorbell          bool   // a doorbell object stands beside the segment
 	Version           uint32 // layout version of whoever made the segment
@@ -40,21 +41,39 @@ func New(record Schema, slots uint64) (Geometry, error) {
 		return Geometry{}, fmt.Errorf("%w: %d slots: give a power of two from %d to %d, such as %d",
 			ErrGeometry, slots, MinSlots, uint64(MaxSlots), nextPowerOfTwo(slots))
 	}
-	g := Geometry{
-		Record: record, Slots: slots, SlotStride: stride(record.Words()), Version: Version,
-		ViewOffset: ViewOffset, ViewVersionOffset: ViewVersionOffset,
-	}
-	end := SchemaOffset + record.encodedSize() + fallbackSize
-	if record.Size > ViewRecordSize {
+	g := Geometry{Record: record, Slots: slots, SlotStride: stride(record.Words()), Version: Version}
+	g.place()
+	return g, nil
+}
+
+// InFile is g with its slots in a file of a hugetlbfs, from the file's start.
+func (g Geometry) InFile(path string) Geometry {
+	g.Backing, g.RingFile = BackingHugetlbfs, path
+	g.place()
+	return g
+}
+
+// place puts everything that has no fixed place one behind the other.
+func (g *Geometry) place() {
+	g.ViewOffset, g.ViewVersionOffset = ViewOffset, ViewVersionOffset
+	end := g.textsEnd()
+	if g.Record.Size > ViewRecordSize {
 		// The first 24 bytes stay zero: a program from before the ring reads "not valid" there.
 		g.ViewVersionOffset = roundUp(end, SharingDistance)
 		g.ViewOffset = g.ViewVersionOffset + 8
-		end = g.ViewOffset + record.Words()*8
+		end = g.viewEnd()
 	}
 	g.HeaderSize = roundUp(end, PageSize)
-	g.RingOffset = uint64(g.HeaderSize)
-	g.SegmentSize = g.RingOffset + g.RingSize()
-	return g, nil
+	g.RingOffset, g.SegmentSize = 0, uint64(g.HeaderSize)
+	if g.Backing == BackingObject {
+		g.RingOffset = uint64(g.HeaderSize)
+		g.SegmentSize += g.RingSize()
+	}
+}
+
+// textsEnd is where the texts of a header that this version writes end: schema, path, fallback.
+func (g Geometry) textsEnd() int {
+	return SchemaOffset + g.Record.encodedSize() + len(g.RingFile) + fallbackSize
 }
 
 // stride keeps a slot of up to one cache line within one line, and a larger one on its own lines.

@@ -92,13 +92,40 @@ func TestValidate(t *testing.T) {
 		"view in the schema":        {book, func(g *Geometry) { g.ViewOffset, g.ViewVersionOffset = 648, 640 }, ErrGeometry},
 		"stride changed alone":      {trade, func(g *Geometry) { g.SlotStride = 64 }, ErrGeometry},
 		"slots changed alone":       {trade, func(g *Geometry) { g.Slots = 128 }, ErrGeometry},
-		"another backing":           {trade, func(g *Geometry) { g.Backing = 1 }, ErrVersion},
+		"another backing":           {trade, func(g *Geometry) { g.Backing = 2 }, ErrVersion},
+		"ring in a file":            {trade, func(g *Geometry) { *g = g.InFile(ringFile) }, nil},
+		"large, ring in a file":     {book, func(g *Geometry) { *g = g.InFile(ringFile) }, nil},
+		"ring in a file of no name": {trade, func(g *Geometry) { g.Backing = BackingHugetlbfs }, ErrGeometry},
+		"relative path":             {trade, func(g *Geometry) { *g = g.InFile("ring") }, ErrGeometry},
+		"path that goes up":         {trade, func(g *Geometry) { *g = g.InFile("/dev/hugepages/../mem") }, ErrGeometry},
+		"path that steers":          {trade, func(g *Geometry) { *g = g.InFile("/dev/\x1b[2J") }, ErrGeometry},
+		"longest path":              {trade, func(g *Geometry) { *g = g.InFile(longPath(MaxPathSize)) }, nil},
+		"path too long":             {trade, func(g *Geometry) { *g = g.InFile(longPath(MaxPathSize + 1)) }, ErrGeometry},
+		"ring in both":              {trade, func(g *Geometry) { g.RingFile = ringFile }, ErrGeometry},
+		"ring in both places":       {trade, func(g *Geometry) { f := g.InFile(ringFile); f.Backing = BackingObject; *g = f }, ErrGeometry},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := geometry(t, tc.record, 16, tc.change).Validate()
 			assert.ErrorIs(t, err, tc.want)
 		})
 	}
+}
+
+const ringFile = "/dev/hugepages/trades.18d5e0f1a2b3c4d5.ring"
+
+func longPath(n int) string { return "/" + strings.Repeat("a", n-1) }
+
+func TestInFile(t *testing.T) {
+	for _, record := range []Schema{trade, book} {
+		g := geometry(t, record, 1<<20)
+		f := g.InFile(ringFile)
+		assert.Equal(t, uint64(f.HeaderSize), f.SegmentSize, "the object has no slots")
+		assert.Zero(t, f.RingOffset)
+		assert.Equal(t, g.RingSize(), f.RingSize())
+		assert.Equal(t, g.SlotStride, f.SlotStride)
+		assert.Equal(t, g, func() Geometry { g := f; g.Backing, g.RingFile = BackingObject, ""; g.place(); return g }())
+	}
+	assert.Greater(t, geometry(t, trade, 16).InFile(longPath(MaxPathSize)).HeaderSize, PageSize, "the header grows with the path")
 }
 
 func TestSchemaValidate(t *testing.T) {

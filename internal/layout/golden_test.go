@@ -15,10 +15,12 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // golden are the headers in testdata/layout, which the clients in other languages read too. A change
 // of any of them is a change of the layout: it needs another layout version.
 var golden = map[string]func(t testing.TB) Geometry{
-	"tradingdata_64":          func(t testing.TB) Geometry { return geometry(t, trade, 64) },
-	"tradingdata_64_doorbell": func(t testing.TB) Geometry { return geometry(t, trade, 64, withDoorbell) },
-	"tradingdata_1m_fallback": func(t testing.TB) Geometry { return geometry(t, trade, 1<<20, withFallback) },
-	"book_16":                 func(t testing.TB) Geometry { return geometry(t, book, 16, withDoorbell, withFallback) },
+	"tradingdata_64":           func(t testing.TB) Geometry { return geometry(t, trade, 64) },
+	"tradingdata_64_doorbell":  func(t testing.TB) Geometry { return geometry(t, trade, 64, withDoorbell) },
+	"tradingdata_1m_fallback":  func(t testing.TB) Geometry { return geometry(t, trade, 1<<20, withFallback) },
+	"book_16":                  func(t testing.TB) Geometry { return geometry(t, book, 16, withDoorbell, withFallback) },
+	"tradingdata_1m_hugetlbfs": func(t testing.TB) Geometry { return geometry(t, trade, 1<<20).InFile(ringFile) },
+	"book_16_hugetlbfs":        func(t testing.TB) Geometry { return geometry(t, book, 16, withDoorbell).InFile(ringFile) },
 }
 
 func TestGolden(t *testing.T) {

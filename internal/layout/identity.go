@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/bits"
+	"path"
 	"strings"
 )
 
@@ -38,11 +39,18 @@ func Encode(g Geometry) []byte {
 	le.PutUint64(b[createdOffset:], g.Created)
 	schema := b[SchemaOffset : SchemaOffset+g.Record.encodedSize()]
 	g.Record.encode(schema)
-	fallback := b[SchemaOffset+len(schema):][:min(len(g.Fallback), fallbackSize)]
+	end := SchemaOffset + len(schema)
+	ringFile := b[end : end+len(g.RingFile)]
+	if copy(ringFile, g.RingFile) > 0 {
+		put(ringFileOffsetOffset, end)
+		put(ringFileSizeOffset, len(ringFile))
+	}
+	end += len(ringFile)
+	fallback := b[end : end+min(len(g.Fallback), fallbackSize)]
 	copy(fallback, g.Fallback)
-	put(fallbackOffsetOffset, SchemaOffset+len(schema))
+	put(fallbackOffsetOffset, end)
 	put(fallbackSizeOffset, len(fallback))
-	le.PutUint64(b[checksumOffset:], checksum(b, schema, fallback))
+	le.PutUint64(b[checksumOffset:], checksum(b, schema, ringFile, fallback))
 	return b
 }
 
@@ -128,7 +136,7 @@ func Decode(size uint64, read func(offset, n int) ([]byte, error)) (Geometry, er
 	if have, want := checksum(b, schema, ringFile, fallback), le.Uint64(b[checksumOffset:]); have != want {
 		return Geometry{}, fmt.Errorf("%w: computed %#016x, header says %#016x", ErrChecksum, have, want)
 	}
-	g.Fallback = printable(fallback)
+	g.RingFile, g.Fallback = string(ringFile), printable(fallback)
 	if g.Record, err = decodeSchema(schema); err != nil {
 		return Geometry{}, err
 	}
@@ -154,7 +162,7 @@ func (g Geometry) Validate() error {
 	if err := g.Record.Validate(); err != nil {
 		return err
 	}
-	texts := SchemaOffset + g.Record.encodedSize() + fallbackSize
+	texts := g.textsEnd()
 	if g.HeaderSize < texts || g.HeaderSize > MaxHeaderSize || g.ViewOffset > ViewOffset && g.ViewVersionOffset < texts {
 		return fmt.Errorf("%w: header of %d bytes, view at %d: %d are taken by identity and schema", ErrGeometry, g.HeaderSize, g.ViewOffset, texts)
 	}
@@ -185,18 +193,27 @@ func (g Geometry) check(size uint64) error {
 		return wrong("%d slots are not a power of two from %d to %d", g.Slots, MinSlots, uint64(MaxSlots))
 	case g.SlotStride%8 != 0 || g.SlotStride < SlotHeader+8*g.Record.Words() || g.SlotStride > 2*MaxRecordSize:
 		return wrong("slot stride %d for a record of %d bytes", g.SlotStride, g.Record.Size)
-	case g.Backing != BackingObject:
+	case g.Backing > BackingHugetlbfs:
 		return fmt.Errorf("%w: ring backing %d is unknown to this program", ErrVersion, g.Backing)
-	case g.RingOffset < uint64(g.HeaderSize) || g.RingOffset%PageSize != 0 || g.RingOffset > 1<<40:
+	case g.RingOffset%PageSize != 0 || g.RingOffset > 1<<40 || g.Backing == BackingObject && g.RingOffset < uint64(g.HeaderSize):
 		return wrong("ring at %d behind a header of %d bytes", g.RingOffset, g.HeaderSize)
+	case g.Backing == BackingHugetlbfs && !validPath(g.RingFile):
+		return wrong("%q is not the path of a ring file", printable([]byte(g.RingFile)))
+	case g.Backing == BackingHugetlbfs && (g.SegmentSize < uint64(g.HeaderSize) || g.SegmentSize%PageSize != 0):
+		return wrong("segment of %d bytes with a header of %d", g.SegmentSize, g.HeaderSize)
 	case !small && !large:
 		return wrong("view of %d bytes at %d, its version at %d", g.Record.Size, g.ViewOffset, g.ViewVersionOffset)
-	case g.SegmentSize != g.RingOffset+g.RingSize():
+	case g.Backing == BackingObject && (g.RingFile != "" || g.SegmentSize != g.RingOffset+g.RingSize()):
 		return wrong("segment of %d bytes for a ring of %d at %d", g.SegmentSize, g.RingSize(), g.RingOffset)
 	case size < g.SegmentSize:
 		return fmt.Errorf("%w: %d bytes, header says %d", ErrTruncated, size, g.SegmentSize)
 	}
 	return nil
+}
+
+// validPath reports whether s may be opened as a ring file at all.
+func validPath(s string) bool {
+	return len(s) <= MaxPathSize && path.IsAbs(s) && path.Clean(s) == s && s == printable([]byte(s))
 }
 
 // printable keeps a text from shared memory from steering the terminal that it is shown on.

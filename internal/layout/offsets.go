@@ -67,7 +67,8 @@ const (
 	MaxRecordSize = 1 << 20
 	MaxHeaderSize = 1 << 22
 	MaxFields     = 256
-	NameSize      = 48 // of a record's or field's name, zero padded
+	NameSize      = 48   // of a record's or field's name, zero padded
+	MaxPathSize   = 4095 // of the ring file's path: PATH_MAX, less its NUL
 	fallbackSize  = 256
 )
 
@@ -106,7 +107,8 @@ type Backing uint32
 
 // Backings.
 const (
-	BackingObject Backing = iota // behind the header, in the object in /dev/shm
+	BackingObject    Backing = iota // behind the header, in the object in /dev/shm
+	BackingHugetlbfs                // in a file of a hugetlbfs
 )
 
 // What the compiler holds us to: an array of negative length does not build, so both of a pair of

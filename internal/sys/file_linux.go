@@ -51,6 +51,70 @@ func OpenUnnamed(dir string, mode fs.FileMode) (fd int, err error) {
 	return fd, nil
 }
 
+// CreateLocked makes the file of a path, with the writer's lock taken before anybody who looks for files without
+// one can have removed it. EEXIST if there is one already.
+func CreateLocked(path string, mode fs.FileMode) (fd int, err error) {
+	for range createTries {
+		err = retry(func() (err error) {
+			fd, err = unix.Open(path, unix.O_CREAT|unix.O_EXCL|unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, uint32(mode.Perm()))
+			return err
+		})
+		if err != nil {
+			return -1, err
+		}
+		if err = unix.Fchmod(fd, uint32(mode.Perm())); err != nil { // whatever the umask says
+			_ = unix.Unlink(path)
+			Close(fd)
+			return -1, err
+		}
+		locked, lockErr := TryLock(fd)
+		if made, statErr := Stat(fd); locked && lockErr == nil && statErr == nil {
+			if named, err := StatName(path); err == nil && named.Inode == made.Inode && named.Device == made.Device {
+				return fd, nil
+			}
+		}
+		Close(fd)
+		err = errors.Join(unix.EAGAIN, lockErr)
+	}
+	return -1, err
+}
+
+// createTries bounds how often somebody may remove the file in the moment before it is locked.
+const createTries = 16
+
+// OpenHuge opens a file that must be a regular one on a hugetlbfs, without following a link, and without an effect
+// if it is something else. info is zero if the file could not be looked at; ENODEV if it is not on a hugetlbfs.
+func OpenHuge(path string, writable bool) (fd int, info Info, pageBytes uint64, err error) {
+	var look int
+	err = retry(func() (err error) {
+		look, err = unix.Open(path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return -1, Info{}, 0, err
+	}
+	defer Close(look)
+	if info, err = Stat(look); err != nil {
+		return -1, Info{}, 0, err
+	}
+	var st unix.Statfs_t
+	if err := retry(func() error { return unix.Fstatfs(look, &st) }); err != nil {
+		return -1, info, 0, err
+	}
+	if !info.Mode.IsRegular() || st.Type != unix.HUGETLBFS_MAGIC {
+		return -1, info, 0, unix.ENODEV
+	}
+	flags := unix.O_RDONLY
+	if writable {
+		flags = unix.O_RDWR
+	}
+	err = retry(func() (err error) {
+		fd, err = unix.Open(fmt.Sprintf("/proc/self/fd/%d", look), flags|unix.O_CLOEXEC, 0)
+		return err
+	})
+	return fd, info, uint64(st.Bsize), err
+}
+
 // Link gives the file of [OpenUnnamed] its name; EEXIST if there is one already.
 func Link(fd int, path string) error {
 	return unix.Linkat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", fd), unix.AT_FDCWD, path, unix.AT_SYMLINK_FOLLOW)

@@ -26,6 +26,12 @@ func Open(string, bool) (int, error) { return -1, errUnsupported }
 // OpenUnnamed is for Linux.
 func OpenUnnamed(string, fs.FileMode) (int, error) { return -1, errUnsupported }
 
+// CreateLocked is for Linux.
+func CreateLocked(string, fs.FileMode) (int, error) { return -1, errUnsupported }
+
+// OpenHuge is for Linux.
+func OpenHuge(string, bool) (int, Info, uint64, error) { return -1, Info{}, 0, errUnsupported }
+
 // Link is for Linux.
 func Link(int, string) error { return errUnsupported }
 

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+
+	"github.com/tickring/tickring/internal/mounts"
 )
 
 // ownMounts is the role that finds out whether processes can have mounts of their own.
@@ -59,6 +61,28 @@ func unshareMounts(cmd *exec.Cmd) {
 func MountShm(options string) error {
 	if err := syscall.Mount("tmpfs", "/dev/shm", "tmpfs", 0, "mode=1777,"+options); err != nil {
 		return fmt.Errorf("mount tmpfs with %s: %w", options, err)
+	}
+	return nil
+}
+
+// MountHugetlbfs unmounts whatever hugetlbfs there is and, unless options is empty, mounts one at dir, as [MountShm] does.
+func MountHugetlbfs(dir, options string) error {
+	all, err := mounts.In(os.DirFS("/"))
+	if err != nil {
+		return err
+	}
+	for _, m := range all {
+		if m.Type == "hugetlbfs" {
+			if err := syscall.Unmount(m.Dir, syscall.MNT_DETACH); err != nil {
+				return fmt.Errorf("unmount %s: %w", m.Dir, err)
+			}
+		}
+	}
+	if options == "" {
+		return nil
+	}
+	if err := syscall.Mount("hugetlbfs", dir, "hugetlbfs", 0, options); err != nil {
+		return fmt.Errorf("mount hugetlbfs with %s: %w", options, err)
 	}
 	return nil
 }

@@ -1,0 +1,86 @@
+package segment
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/tickring/tickring/hugepages"
+	"github.com/tickring/tickring/internal/sys"
+)
+
+// Companions are the files that belong to a segment beside its object: the doorbell, in the same place, and the ring
+// file, on a hugetlbfs. Their names carry the time at which the segment was created, which tells those of one
+// segment from those of the next of its name.
+//
+// They get their names before the object does, so a creation that is killed may leave them behind. Its process
+// holds the lock of each for as long as it lives; one that nobody has locked, and that the object of the
+// name does not call its own, is nobody's any more, and [sweep] removes it.
+const (
+	doorbellSuffix = ".bell"
+	ringSuffix     = ".ring"
+)
+
+// companionName is the name, or path, of a companion of the segment of a name without its slash, or a path.
+func companionName(segment string, created uint64, suffix string) string {
+	return fmt.Sprintf("%s.%016x%s", segment, created, suffix)
+}
+
+// companion is a file that was found.
+type companion struct {
+	path    string
+	created uint64
+}
+
+// companions finds all that bear the name of a segment.
+func companions(name string) (found []companion) {
+	look := func(dir, suffix string) {
+		names, _ := sys.ReadDir(dir)
+		for _, n := range names {
+			middle, ok := strings.CutPrefix(n, strings.TrimPrefix(name, "/")+".")
+			middle, is := strings.CutSuffix(middle, suffix)
+			if created, err := strconv.ParseUint(middle, 16, 64); ok && is && len(middle) == 16 && err == nil {
+				found = append(found, companion{filepath.Join(dir, n), created})
+			}
+		}
+	}
+	look(Dir, doorbellSuffix)
+	all, _ := hugepages.Mounts()
+	for _, m := range all {
+		look(m.Dir, ringSuffix)
+	}
+	return found
+}
+
+// sweep removes what crashed creations of a segment have left behind. What this user may not remove stays.
+func sweep(name string) {
+	for _, c := range companions(name) {
+		c.removeIfLeft(name)
+	}
+}
+
+func (c companion) removeIfLeft(name string) {
+	fd, err := sys.Open(c.path, true)
+	if err != nil {
+		return
+	}
+	defer sys.Close(fd)
+	// With the lock in hand its creator is dead: if it gave the object its name, that can be seen now.
+	if locked, err := sys.TryLock(fd); err != nil || !locked {
+		return
+	}
+	s, err := attachHeader(name)
+	if err == nil {
+		left := s.geometry.Created != c.created
+		_ = s.Close()
+		if !left {
+			return
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	_ = sys.Unlink(c.path)
+}
