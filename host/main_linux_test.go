@@ -8,8 +8,8 @@ import (
 
 func TestMain(m *testing.M) {
 	testkit.Main(m, map[string]func([]string) error{
-		"spin":         spinRole,
 		"small limit":  smallLimitRole,
+		"limited":      limitedRole,
 		"unprivileged": unprivilegedRole,
 		"lose root":    loseRootRole,
 		"one CPU":      oneCPURole,

@@ -79,6 +79,15 @@ func Bind(b []byte, node int) error {
 	return e
 }
 
+// CurrentNode is the NUMA node of the CPU that the calling goroutine runs on; it stays there only if it is pinned.
+func CurrentNode() (int, error) {
+	node, err := sys.CurrentNode()
+	if err != nil {
+		return Unknown, nodeError("find this thread's", Unknown, err)
+	}
+	return node, nil
+}
+
 // Pages says where the pages of a mapping are.
 type Pages struct {
 	ByNode map[int]uint64 `json:"by_node"` // bytes on each NUMA node

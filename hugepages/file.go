@@ -53,7 +53,7 @@ func newFile(root fs.FS, name string, n uint64, mode fs.FileMode, want Want) (*F
 			want.PageBytes == 0 && m.PageBytes > max(n, usualSize) {
 			continue
 		}
-		f, not := m.newFile(poolOf(pools, m.PageBytes), name, n, mode)
+		f, not := m.newFile(poolOf(pools, m.PageBytes), name, n, mode, want)
 		if not == nil {
 			return f, nil
 		}
@@ -99,7 +99,7 @@ func reserve(p Pool, wanted uint64, dir string) string {
 func pages(n, size uint64) uint64 { return (n + size - 1) / size }
 
 // newFile makes the file on m.
-func (m Mount) newFile(pool Pool, name string, n uint64, mode fs.FileMode) (*File, *UnavailableError) {
+func (m Mount) newFile(pool Pool, name string, n uint64, mode fs.FileMode, want Want) (*File, *UnavailableError) {
 	e := &UnavailableError{PageBytes: m.PageBytes, Wanted: pages(n, m.PageBytes), Free: pool.Available() + m.MinBytes/m.PageBytes}
 	room, err := sys.Free(m.Dir)
 	if room /= m.PageBytes; err != nil || m.SizeBytes == 0 {
@@ -127,7 +127,10 @@ func (m Mount) newFile(pool Pool, name string, n uint64, mode fs.FileMode) (*Fil
 	}
 	f := &File{Path: filepath.Join(m.Dir, name), Size: e.Wanted * m.PageBytes}
 	if f.FD, err = sys.CreateLocked(f.Path, mode); err == nil {
-		if err = sys.Reserve(f.FD, f.Size); err == nil {
+		if err = want.prepare(f.FD, f.Size); err == nil {
+			err = sys.Reserve(f.FD, f.Size)
+		}
+		if err == nil {
 			return f, nil
 		}
 		f.Abandon()

@@ -1,11 +1,30 @@
 package hugepages
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/tickring/tickring/internal/sys"
+)
 
 // Want is what the maker of a segment wants. The zero value prefers huge pages of any size.
 type Want struct {
 	Policy    Policy
 	PageBytes uint64 // size of the huge pages, such as 2 << 20 or 1 << 30; 0: any
+
+	// Prepare, if not nil, is called with each file once it has its size and before it has pages: to say on
+	// which NUMA node they are to be. An error of it ends the making of the file.
+	Prepare func(fd int, n uint64) error
+}
+
+// prepare gives a new file its size, and has it prepared.
+func (w Want) prepare(fd int, n uint64) error {
+	if w.Prepare == nil {
+		return nil
+	}
+	if err := sys.Resize(fd, n); err != nil {
+		return err
+	}
+	return w.Prepare(fd, n)
 }
 
 // Policy says how much a segment's maker wants huge pages.

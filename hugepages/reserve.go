@@ -14,6 +14,9 @@ import (
 // says. fallback is empty if no huge pages are wanted, or if every whole huge page of the file is one;
 // otherwise it is the reason why not, after the reason why there is no [File]. ENOSPC, if dir has not n bytes left.
 func Reserve(fd int, dir string, n uint64, want Want, noFile *UnavailableError) (fallback string, err error) {
+	if err := want.prepare(fd, n); err != nil {
+		return "", err
+	}
 	if want.Policy != Off {
 		switch missing := reserveHuge(fd, dir, n, want); {
 		case missing != nil && want.Policy == Require:

@@ -3,6 +3,7 @@ package ring
 import (
 	"sync/atomic"
 
+	"github.com/tickring/tickring/host"
 	"github.com/tickring/tickring/internal/layout"
 	"github.com/tickring/tickring/seqlock"
 )
@@ -24,7 +25,11 @@ type follower struct {
 	slots      uint64
 	memory     Memory
 	bell       Doorbell
+	thread     *host.Entered
 }
+
+// Close undoes what [ReaderOptions].Thread did; a reader without it needs no Close.
+func (f *follower) Close() error { return f.thread.Leave() }
 
 func newFollower(w words, m Memory, g Geometry, o ReaderOptions) (follower, error) {
 	f := follower{words: w, memory: m, bell: doorbellOf(m), slots: g.Slots, resume: o.Resume, wait: o.Wait}
@@ -36,7 +41,9 @@ func newFollower(w words, m Memory, g Geometry, o ReaderOptions) (follower, erro
 	}
 	f.epoch, f.epochFirst = f.loadEpoch()
 	f.Seek(o.Start)
-	return f, nil
+	var err error
+	f.thread, err = o.Thread.Enter()
+	return f, err
 }
 
 // loadEpoch returns the epoch and its first record. The writer stores the first record before the

@@ -3,6 +3,7 @@ package ring
 import (
 	"unsafe"
 
+	"github.com/tickring/tickring/host"
 	"github.com/tickring/tickring/seqlock"
 )
 
@@ -12,6 +13,9 @@ type ReaderOptions struct {
 	Start  Position // the first record to read
 	Resume Position // where to go on after being lapped
 	Wait   Wait     // how Next and All wait
+	// Thread is what the thread of the goroutine that makes the reader, and reads, becomes, until Close on that
+	// goroutine. What is refused is an error.
+	Thread host.Thread
 }
 
 // Reader follows a ring of records of type T. It has one user at a time; any number of Readers may

@@ -44,6 +44,7 @@ func TestMain(m *testing.M) {
 		"torn-reader":  func(args []string) error { return tornRole(args, readTorn(tradeOf), readTorn(largeOf)) },
 		"bench-writer": benchWriter,
 		"bench-reader": benchReader,
+		"spin":         spinRole,
 	})
 }
 

@@ -1,9 +1,11 @@
 package ring
 
 import (
+	"errors"
 	"sync/atomic"
 	"unsafe"
 
+	"github.com/tickring/tickring/host"
 	"github.com/tickring/tickring/internal/layout"
 	"github.com/tickring/tickring/seqlock"
 )
@@ -23,13 +25,37 @@ type Writer[T any] struct {
 	words     words
 	bell      Doorbell
 	masks     []uint64 // publisher.Masks points here
+	thread    *host.Entered
+}
+
+// WriterOptions say how a writer runs. The zero value changes nothing.
+type WriterOptions struct {
+	// Thread is what the thread of the goroutine that makes the writer, and publishes, becomes, until Close on that
+	// goroutine. What is refused is an error.
+	Thread host.Thread
 }
 
 // NewWriter makes the process the writer of the ring in m, which must be writable and hold records
 // of type T. In a ring that was written before, by whomever, it goes on: records that were finished
 // but not yet counted are kept, one that was cut short is written again under its number, the
 // one-record view is mended, and readers learn that the writer restarted.
-func NewWriter[T any](m Memory) (*Writer[T], error) {
+func NewWriter[T any](m Memory) (*Writer[T], error) { return NewWriterWith[T](m, WriterOptions{}) }
+
+// NewWriterWith is [NewWriter] with options.
+func NewWriterWith[T any](m Memory, o WriterOptions) (*Writer[T], error) {
+	thread, err := o.Thread.Enter()
+	if err != nil {
+		return nil, err
+	}
+	w, err := newWriter[T](m)
+	if err != nil {
+		return nil, errors.Join(err, thread.Leave())
+	}
+	w.thread = thread
+	return w, nil
+}
+
+func newWriter[T any](m Memory) (*Writer[T], error) {
 	words, g, err := mapTyped[T](m)
 	if err != nil {
 		return nil, err
@@ -126,7 +152,7 @@ func (w *Writer[T]) Head() uint64 { return w.publisher.Next }
 func (w *Writer[T]) Heartbeat(now uint64) { atomic.StoreUint64(w.words.heartbeat, now) }
 
 // Close tells the readers that no record follows. The memory stays as it is, to be read, and to be
-// taken over by another writer. A second Close does nothing.
+// taken over by another writer. A second Close does nothing. The error can only be of [WriterOptions].Thread.
 func (w *Writer[T]) Close() error {
 	if w.closed {
 		return nil
@@ -135,5 +161,5 @@ func (w *Writer[T]) Close() error {
 	// After the head of the last publish: a reader that sees "closed" sees every record.
 	atomic.StoreUint64(w.words.state, uint64(layout.StateClosed))
 	w.ringBell()
-	return nil
+	return w.thread.Leave()
 }

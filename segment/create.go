@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -21,6 +22,10 @@ type Options struct {
 	Pages hugepages.Policy
 	// PageBytes is the size of the huge pages, such as 2 << 20 or 1 << 30; 0 takes what there is.
 	PageBytes uint64
+	// Node is the NUMA node of the memory; Segment.Nodes tells what came of it. One that cannot be had is an error.
+	Node Node
+	// Lock keeps the memory from being swapped out, as Segment.Lock does. If that is not permitted it is an error.
+	Lock bool
 	// Doorbell makes the object on which readers of the same user can block (ring.Block). A reader
 	// that is allowed to ring it could also damage it, so it is never opened to other users.
 	Doorbell bool
@@ -74,6 +79,11 @@ func create(name string, g layout.Geometry, o Options) (_ *Segment, err error) {
 	}
 	if err := s.own(); err != nil {
 		return nil, err
+	}
+	if o.Lock {
+		if err := s.Lock(); err != nil {
+			return nil, errors.Unwrap(err)
+		}
 	}
 	if g.Doorbell {
 		if s.doorbell, err = createDoorbell(path, g.Created); err != nil {

@@ -18,6 +18,7 @@ import (
 
 func TestMain(m *testing.M) {
 	testkit.Main(m, map[string]func([]string) error{
+		"small lock limit": smallLockLimit,
 		"attach-as-nobody": attachAsNobody,
 		"create-as-nobody": createAsNobody,
 		"bell-of-nobody":   bellOfNobody,

@@ -16,7 +16,11 @@ import (
 // reserve gives a new segment its storage: on huge pages of a hugetlbfs, else of /dev/shm, else on plain
 // ones, as o says. It completes the geometry with what was obtained.
 func (s *Segment) reserve(o Options) error {
-	want := hugepages.Want{Policy: o.Pages, PageBytes: o.PageBytes}
+	bind, err := o.Node.bind()
+	if err != nil {
+		return err
+	}
+	want := hugepages.Want{Policy: o.Pages, PageBytes: o.PageBytes, Prepare: bind}
 	var noFile *hugepages.UnavailableError
 	if want.Policy != hugepages.Off {
 		var file *hugepages.File
@@ -34,8 +38,7 @@ func (s *Segment) reserve(o Options) error {
 			return nil
 		}
 	}
-	fallback, err := hugepages.Reserve(s.fd, Dir, s.geometry.SegmentSize, want, noFile)
-	s.geometry.Fallback = fallback
+	s.geometry.Fallback, err = hugepages.Reserve(s.fd, Dir, s.geometry.SegmentSize, want, noFile)
 	return err
 }
 

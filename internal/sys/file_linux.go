@@ -228,7 +228,12 @@ func Map(fd int, n uint64, writable bool) ([]byte, error) {
 	return unix.Mmap(fd, 0, int(n), prot, unix.MAP_SHARED|unix.MAP_POPULATE)
 }
 
-// Unmap undoes [Map].
+// MapBare maps the first n bytes of fd, shared and for writing, and touches none of them.
+func MapBare(fd int, n uint64) ([]byte, error) {
+	return unix.Mmap(fd, 0, int(n), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+}
+
+// Unmap undoes [Map] and [MapBare].
 func Unmap(b []byte) error { return unix.Munmap(b) }
 
 // Resize gives fd the size n without reserving storage.
@@ -239,7 +244,7 @@ func Resize(fd int, n uint64) error {
 // PopulateHuge maps the first n bytes of fd for writing with the advice to use huge pages, faults all of
 // it in, lets look see what came of it, and unmaps it again: the file then keeps what pages it got.
 func PopulateHuge(fd int, n uint64, look func([]byte) error) error {
-	b, err := unix.Mmap(fd, 0, int(n), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	b, err := MapBare(fd, n)
 	if err != nil {
 		return err
 	}

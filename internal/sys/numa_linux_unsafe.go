@@ -37,6 +37,15 @@ func BindToNode(b []byte, node int) error {
 	return nil
 }
 
+// CurrentNode is the NUMA node of the CPU that the calling thread runs on just now.
+func CurrentNode() (int, error) {
+	var node uint32
+	if _, _, errno := unix.Syscall(unix.SYS_GETCPU, 0, uintptr(unsafe.Pointer(&node)), 0); errno != 0 {
+		return 0, errno
+	}
+	return int(node), nil
+}
+
 // NodesOf says of pages at the given distance from each other, the first at the start of b, on which node
 // they are; negative is an errno: ENOENT, if a page is not there.
 func NodesOf(b []byte, distance int, nodes []int32) error {

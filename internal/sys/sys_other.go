@@ -59,6 +59,9 @@ func WriteAt(int, []byte, int) error { return errUnsupported }
 // Map is for Linux.
 func Map(int, uint64, bool) ([]byte, error) { return nil, errUnsupported }
 
+// MapBare is for Linux.
+func MapBare(int, uint64) ([]byte, error) { return nil, errUnsupported }
+
 // Unmap is for Linux.
 func Unmap([]byte) error { return errUnsupported }
 

@@ -1,4 +1,4 @@
-package host
+package ring_test
 
 import (
 	"fmt"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tickring/tickring/host"
 	"github.com/tickring/tickring/internal/clock"
 	"github.com/tickring/tickring/internal/sys"
 	"github.com/tickring/tickring/internal/testkit"
@@ -113,7 +114,7 @@ func spinRole(args []string) error {
 		}
 	}
 	if has("fifo") {
-		if _, err := RealTime(10, RealTimeOptions{}); err != nil {
+		if _, err := host.RealTime(10, host.RealTimeOptions{}); err != nil {
 			return err
 		}
 		runtime.UnlockOSThread()
