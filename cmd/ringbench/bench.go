@@ -45,7 +45,7 @@ func run(ctx context.Context, c *config, say func(format string, a ...any)) (_ *
 	if err != nil {
 		return nil, err
 	}
-	r := &report{Host: describeHost(allowed), Records: c.source.String()}
+	r := &report{Host: describeHost(allowed, c.readers), Records: c.source.String()}
 	if r.Placement, err = place(c.pin, c.readers, allowed); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,8 @@ import (
 	"os"
 	"runtime"
 	"strings"
+
+	"github.com/tickring/tickring/host/doctor"
 )
 
 // host is what one must know of a machine to judge its figures.
@@ -19,9 +21,20 @@ type host struct {
 	Kernel      string `json:"kernel"`
 	Arch        string `json:"arch"`
 	Go          string `json:"go"`
+
+	Doctor   doctor.Counts    `json:"doctor"`   // what ringctl doctor finds, for so many readers
+	Findings []doctor.Finding `json:"findings"` // those of them that are bad, or warnings
+	short    string
 }
 
-func describeHost(allowed []int) host {
+func describeHost(allowed []int, readers int) host {
+	findings := doctor.Check(doctor.Examine(readers))
+	worth := []doctor.Finding{}
+	for _, f := range findings {
+		if f.Status == doctor.Bad || f.Status == doctor.Warn {
+			worth = append(worth, f)
+		}
+	}
 	info := readFile("/proc/cpuinfo")
 	cores := map[string]bool{}
 	for _, cpu := range allowed {
@@ -40,6 +53,9 @@ func describeHost(allowed []int) host {
 		Kernel:      orUnknown(readLine("/proc/sys/kernel/osrelease")),
 		Arch:        runtime.GOARCH,
 		Go:          runtime.Version(),
+		Doctor:      doctor.Count(findings),
+		Findings:    worth,
+		short:       doctor.Short(findings),
 	}
 }
 

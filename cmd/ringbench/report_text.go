@@ -63,6 +63,7 @@ func (t *text) conditions(r *report) {
 	t.entry("host", "%s, %s, %s, %s; virtualised: %s\nLinux %s, %s, %s; frequency governor: %s; isolated CPUs: %s; load before: %s",
 		h.CPU, plural(h.CPUs, "CPU"), plural(h.Cores, "core"), smt, h.Virtualised,
 		h.Kernel, h.Arch, h.Go, h.Governor, h.Isolated, h.Load)
+	t.entry("doctor", "%s", strings.TrimPrefix(h.short, "host: "))
 	t.entry("clock", "%s, %.4f ticks/ns ± %.1f ppm, resolution %s",
 		r.Clock.Source, r.Clock.TicksPerNs, r.Clock.ErrorPPM, duration(int64(math.Ceil(r.Clock.ResolutionNs))))
 	if r.Clock.Fallback != "" {
@@ -87,7 +88,7 @@ func (t *text) pages(p pagesReport) {
 	}
 	t.entry("pages", "%s", line)
 	if p.Writer.Fallback != "" {
-		t.entry("", "not all huge, because %s", p.Writer.Fallback)
+		t.entry("", "not all huge: %s", strings.ReplaceAll(p.Writer.Fallback, "; ", "\n"))
 	}
 }
 
