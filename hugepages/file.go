@@ -87,13 +87,16 @@ func sizes(pools []Pool) (texts []string) {
 	return texts
 }
 
-// reserve is the command that makes a pool large enough for wanted pages more than are in use.
+// reserve is the command that makes a pool large enough for wanted pages more than are in use, and mounts it.
 func reserve(p Pool, wanted uint64, dir string) string {
-	size := ""
-	if p.PageBytes != usualSize {
-		size = " --size " + FormatSize(p.PageBytes)
+	command := "as root: ringctl hugepages"
+	if wanted > p.Available() {
+		command += fmt.Sprintf(" --reserve %d", p.Total-p.Available()+wanted)
 	}
-	return fmt.Sprintf("as root: ringctl hugepages --reserve %d%s --mount %s", p.Total-p.Available()+wanted, size, dir)
+	if p.PageBytes != usualSize {
+		command += " --size " + FormatSize(p.PageBytes)
+	}
+	return command + " --mount " + dir
 }
 
 func pages(n, size uint64) uint64 { return (n + size - 1) / size }

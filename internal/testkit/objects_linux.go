@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/tickring/tickring/internal/mounts"
 )
 
 const shm = "/dev/shm"
@@ -14,7 +16,7 @@ const shm = "/dev/shm"
 var named atomic.Int64
 
 // Name returns a name for a segment that no other test and no other process uses. What has it at the
-// end of the test is removed, doorbells included.
+// end of the test is removed, doorbells and ring files included.
 func Name(t testing.TB) string {
 	t.Helper()
 	plain := strings.Map(func(c rune) rune {
@@ -30,8 +32,25 @@ func Name(t testing.TB) string {
 				t.Error(err)
 			}
 		}
+		for _, file := range ringFiles(name[1:] + ".") {
+			if err := os.Remove(file); err != nil {
+				t.Error(err)
+			}
+		}
 	})
 	return name
+}
+
+// ringFiles lists the files on a hugetlbfs whose names begin in a way.
+func ringFiles(prefix string) (found []string) {
+	all, _ := mounts.In(os.DirFS("/"))
+	for _, m := range all {
+		if m.Type == "hugetlbfs" {
+			files, _ := filepath.Glob(filepath.Join(m.Dir, prefix+"*"))
+			found = append(found, files...)
+		}
+	}
+	return found
 }
 
 // ownPrefix begins all names of this process.
@@ -71,6 +90,10 @@ func withoutLeaks(run func() int) int {
 			fmt.Fprintf(os.Stderr, "testkit: object was left behind: %s\n", filepath.Join(shm, e.Name()))
 			leaks++
 		}
+	}
+	for _, file := range ringFiles(ownPrefix()) {
+		fmt.Fprintf(os.Stderr, "testkit: ring file was left behind: %s\n", file)
+		leaks++
 	}
 	if leaks > 0 {
 		return max(code, 1)

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/tickring/tickring/hugepages"
 	"github.com/tickring/tickring/internal/testkit"
 	"github.com/tickring/tickring/ring"
 	"github.com/tickring/tickring/segment"
@@ -172,6 +173,40 @@ func TestOldConsumer(t *testing.T) {
 		}
 		require.NoError(t, w.Stop())
 		assert.Zero(t, c.end())
+	})
+}
+
+// The slots lie on a hugetlbfs; what an old program reads is where it was.
+func TestOldConsumerOfARingOnHugePages(t *testing.T) {
+	if file, missing := hugepages.NewFile("tickring-test", 1, 0o600, hugepages.Want{Policy: hugepages.Require}); missing != nil {
+		testkit.Require(t, "hugetlbfs", missing.Error())
+	} else {
+		file.Abandon()
+	}
+	eachConsumer(t, func(t *testing.T, consumer func(string, int) *program) {
+		name := testkit.Name(t)
+		w := testkit.Start(t, "writer", name, onHugePages)
+		require.Equal(t, "ready 0", w.Line())
+		s, err := segment.Attach(name)
+		require.NoError(t, err)
+		defer s.Close()
+		pages, err := s.Pages()
+		require.NoError(t, err)
+		assert.Equal(t, hugepages.Report{Backing: "hugetlbfs", PageBytes: 2 << 20, HugeBytes: 2 << 20}, pages)
+		c := consumer(name, 100)
+		for n := range uint64(100) {
+			w.Say("publish")
+			require.Equal(t, strconv.FormatUint(n, 10), w.Line())
+			before := ring.TradingData{}
+			if n > 0 {
+				before = trade(n - 1)
+			}
+			c.expect(trade(n), before)
+		}
+		require.NoError(t, w.Stop())
+		assert.Zero(t, c.end())
+		require.NoError(t, segment.Unlink(name))
+		assert.NoFileExists(t, s.Geometry().RingFile)
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/tickring/tickring/hugepages"
 	"github.com/tickring/tickring/internal/testkit"
 	"github.com/tickring/tickring/ring"
 	"github.com/tickring/tickring/segment"
@@ -61,17 +62,23 @@ func parse(t *testing.T, s string) ring.TradingData {
 	return rec
 }
 
-// writer is the new writer. Arguments: name, "create" or "open". It publishes the next record for each
+const onHugePages = "create on huge pages"
+
+// writer is the new writer. Arguments: name, and "create", "create on huge pages" or "open". It publishes the next record for each
 // line "publish", seven for "publish 7", and for "flood" all that it can until it is killed.
 func writer(args []string) error {
 	open := segment.OpenWriter
-	if args[1] == "create" {
+	if args[1] != "open" {
+		pages := hugepages.Prefer
+		if args[1] == onHugePages {
+			pages = hugepages.Require
+		}
 		open = func(name string) (*segment.Segment, error) {
 			g, err := ring.GeometryOf[ring.TradingData](64)
 			if err != nil {
 				return nil, err
 			}
-			return segment.Create(name, g, segment.Options{})
+			return segment.Create(name, g, segment.Options{Pages: pages})
 		}
 	}
 	s, err := open(args[0])
