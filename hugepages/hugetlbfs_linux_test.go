@@ -38,7 +38,7 @@ func onHugetlbfs(t *testing.T, pages int, role string, args ...string) *testkit.
 	t.Helper()
 	needPool(t, uint64(pages))
 	options := fmt.Sprintf("pagesize=2M,mode=1777,size=%dM,min_size=%[1]dM", 2*pages)
-	dir, err := os.MkdirTemp("", "h") // its path is part of a text of limited size
+	dir, err := os.MkdirTemp("", "h") //nolint:usetesting // t.TempDir is too long for a text of limited size
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.Remove(dir) })
 	return testkit.StartWith(t, role, testkit.OwnMounts(t), append([]string{dir, options}, args...)...)

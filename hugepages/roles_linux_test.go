@@ -111,14 +111,14 @@ func refusedHugetlbfs(args []string) error {
 		}
 	}
 	if !errors.Is(err, errno[which]) {
-		return fmt.Errorf("is not %v: %w", errno[which], err)
+		return fmt.Errorf("is not %w: %w", errno[which], err)
 	}
 	var unavailable *hugepages.UnavailableError
 	if errors.As(err, &unavailable) != (which != "full object storage") {
 		return fmt.Errorf("is not what is wrong: %w", err)
 	}
 	if strings.HasSuffix(which, "few pages") && (unavailable.Wanted <= unavailable.Free || unavailable.PageBytes != huge) {
-		return fmt.Errorf("numbers: %+v", unavailable)
+		return fmt.Errorf("numbers: %d wanted, %d free, of %d: %w", unavailable.Wanted, unavailable.Free, unavailable.PageBytes, err)
 	}
 	return expect("files", ringFiles(dir), []string(nil))
 }
@@ -276,7 +276,7 @@ func hostile(args []string) error {
 			return errors.Join(fmt.Errorf("%s: attached", what), s.Close())
 		}
 		if !errors.Is(err, want) {
-			return fmt.Errorf("%s: not %v: %w", what, want, err)
+			return fmt.Errorf("%s: not %w: %w", what, want, err)
 		}
 		return nil
 	}

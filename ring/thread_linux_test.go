@@ -1,7 +1,6 @@
 package ring
 
 import (
-	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -61,7 +60,7 @@ func TestThreadRefused(t *testing.T) {
 	heap := NewHeap(g)
 	_, err = NewWriterWith[TradingData](heap, WriterOptions{Thread: host.OnCPU(1 << 12)})
 	var pin *host.PinError
-	require.True(t, errors.As(err, &pin))
+	require.ErrorAs(t, err, &pin)
 	r, err := NewReader[TradingData](heap, ReaderOptions{})
 	require.NoError(t, err)
 	epoch, _ := r.Epoch()

@@ -101,7 +101,7 @@ func OpenHuge(path string, writable bool) (fd int, info Info, pageBytes uint64, 
 	if err := retry(func() error { return unix.Fstatfs(look, &st) }); err != nil {
 		return -1, info, 0, err
 	}
-	if !info.Mode.IsRegular() || st.Type != unix.HUGETLBFS_MAGIC {
+	if !info.Mode.IsRegular() || uint32(st.Type) != unix.HUGETLBFS_MAGIC {
 		return -1, info, 0, unix.ENODEV
 	}
 	flags := unix.O_RDONLY
