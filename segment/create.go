@@ -1,7 +1,6 @@
 package segment
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -81,8 +80,8 @@ func create(name string, g layout.Geometry, o Options) (_ *Segment, err error) {
 		return nil, err
 	}
 	if o.Lock {
-		if err := s.Lock(); err != nil {
-			return nil, errors.Unwrap(err)
+		if err := s.lockPages(); err != nil {
+			return nil, err
 		}
 	}
 	if g.Doorbell {

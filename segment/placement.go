@@ -52,13 +52,15 @@ func (n Node) bind() (func(fd int, size uint64) error, error) {
 // Lock faults the segment in and keeps it from being swapped out, in this process, until Close. The error wraps a
 // [*host.LockError], which says how to be allowed more; without it the segment is as it was. It locks the
 // segment and not the process, for the reasons at [host.Lock].
-func (s *Segment) Lock() error {
+func (s *Segment) Lock() error { return failed("lock", s.name, s.lockPages()) }
+
+func (s *Segment) lockPages() error {
 	for _, b := range [][]byte{s.memory, s.ring} {
 		if b == nil {
 			continue
 		}
 		if _, err := host.Lock(b); err != nil {
-			return failed("lock", s.name, err)
+			return err
 		}
 	}
 	return nil
@@ -67,8 +69,5 @@ func (s *Segment) Lock() error {
 // Nodes reports on which NUMA nodes the slots lie.
 func (s *Segment) Nodes() (host.Pages, error) {
 	pages, err := host.PagesOf(s.slotMemory())
-	if err != nil {
-		return pages, failed("find the NUMA nodes of", s.name, err)
-	}
-	return pages, nil
+	return pages, failed("find the NUMA nodes of", s.name, err)
 }
