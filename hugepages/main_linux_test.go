@@ -22,6 +22,7 @@ func TestMain(m *testing.M) {
 		"pages":   pages,
 		"refused": refused,
 		"hidden":  hidden,
+		"lag":     lag,
 
 		"on hugetlbfs": obtainHugetlbfs, "refused on hugetlbfs": refusedHugetlbfs, "fall back": fallBack, "emptied": emptied,
 		"killed": killed, "write and die": writeAndDie, "hostile": hostile, "truncated": truncated, "other user": otherUser,

@@ -61,7 +61,7 @@ func (f *follower) loadState() layout.State { return layout.State(atomic.LoadUin
 func (f *follower) Seek(p Position) {
 	head := f.finishedHead()
 	n := p.resolve(f.slots, head)
-	if p.kind == oldest && n > 0 && f.version(n) != finished(n) {
+	if p.kind == oldest && head > 0 && f.version(n) != finished(n) {
 		n++ // the record in flight has its place already
 	}
 	f.passed += n - f.next

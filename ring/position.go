@@ -7,6 +7,9 @@ type Position struct {
 	n    uint64
 }
 
+// lastNumber has the highest version that a finished record can have.
+const lastNumber = 1<<63 - 2
+
 type positionKind uint8
 
 const (
@@ -32,7 +35,8 @@ func Newest() Position { return Position{kind: newestMinus} }
 func NewestMinus(n uint64) Position { return Position{kind: newestMinus, n: n} }
 
 // At is record n. One that is gone makes the reader lapped at its first poll, with the exact range;
-// one that is not yet published is waited for. As a resume policy it means OldestSafe.
+// one that is not yet published is waited for. The last number that a record can have is 2^63-2; a higher n means
+// that one. As a resume policy At means OldestSafe.
 func At(n uint64) Position { return Position{kind: at, n: n} }
 
 // resolve gives the record number for a ring of slots in which head records are finished.
@@ -45,7 +49,7 @@ func (p Position) resolve(slots, head uint64) uint64 {
 	case newestMinus:
 		return max(first, newest-min(newest, p.n))
 	case at:
-		return p.n
+		return min(p.n, lastNumber) // the version of the next one would be that of a slot never written
 	}
 	if head <= slots {
 		return first // no slot was ever used twice: nothing to keep a distance from

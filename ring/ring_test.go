@@ -1,6 +1,7 @@
 package ring
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -114,6 +115,35 @@ func TestPositions(t *testing.T) {
 		{At(7), 8, 100, 7}, {At(700), 8, 100, 700},
 	} {
 		assert.Equal(t, c.want, c.p.resolve(c.slots, c.head), "%+v of %d slots, head %d", c.p, c.slots, c.head)
+	}
+}
+
+// The record in flight has the oldest one's place already, also where that is the very first.
+func TestOldestIsNotTheOneBeingOverwritten(t *testing.T) {
+	for _, published := range []int{0, 3, 4, 5} {
+		heap, w := newRing[TradingData](t, 4)
+		publish(w, published)
+		*(*uint64)(w.words.slot(uint64(published))) = 2*uint64(published) + 1
+		r := newReader[TradingData](t, heap, ReaderOptions{Start: Oldest()})
+		var rec TradingData
+		n, status := r.Poll(&rec)
+		if published == 0 {
+			require.Equal(t, Empty, status)
+			continue
+		}
+		require.Equal(t, Ready, status, published)
+		require.Equal(t, uint64(max(0, published-3)), n)
+	}
+}
+
+func TestNoPositionBehindTheLastNumber(t *testing.T) {
+	heap, _ := newRing[TradingData](t, 4)
+	for _, n := range []uint64{1<<63 - 2, 1<<63 - 1, 1 << 63, math.MaxUint64} {
+		r := newReader[TradingData](t, heap, ReaderOptions{Start: At(n)})
+		require.EqualValues(t, uint64(1<<63-2), r.Position())
+		var rec TradingData
+		_, status := r.Poll(&rec)
+		require.Equal(t, Empty, status, n)
 	}
 }
 

@@ -65,7 +65,7 @@ func MountShm(options string) error {
 	return nil
 }
 
-// MountHugetlbfs unmounts whatever hugetlbfs there is and, unless options is empty, mounts one at dir, as [MountShm] does.
+// MountHugetlbfs hides whatever hugetlbfs there is and, unless options is empty, mounts one at dir, as [MountShm] does.
 func MountHugetlbfs(dir, options string) error {
 	all, err := mounts.In(os.DirFS("/"))
 	if err != nil {
@@ -73,8 +73,9 @@ func MountHugetlbfs(dir, options string) error {
 	}
 	for _, m := range all {
 		if m.Type == "hugetlbfs" {
-			if err := syscall.Unmount(m.Dir, syscall.MNT_DETACH); err != nil {
-				return fmt.Errorf("unmount %s: %w", m.Dir, err)
+			// In a user namespace, what was there before cannot be unmounted, but hidden.
+			if err := syscall.Mount("tmpfs", m.Dir, "tmpfs", 0, "size=4k"); err != nil {
+				return fmt.Errorf("hide %s: %w", m.Dir, err)
 			}
 		}
 	}
