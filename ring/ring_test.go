@@ -140,7 +140,7 @@ func TestNoPositionBehindTheLastNumber(t *testing.T) {
 	heap, _ := newRing[TradingData](t, 4)
 	for _, n := range []uint64{1<<63 - 2, 1<<63 - 1, 1 << 63, math.MaxUint64} {
 		r := newReader[TradingData](t, heap, ReaderOptions{Start: At(n)})
-		require.EqualValues(t, uint64(1<<63-2), r.Position())
+		require.Equal(t, uint64(1<<63-2), r.Position())
 		var rec TradingData
 		_, status := r.Poll(&rec)
 		require.Equal(t, Empty, status, n)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/tickring/tickring/hugepages"
 	"github.com/tickring/tickring/ring"
 	"github.com/tickring/tickring/segment"
 )
@@ -29,6 +30,10 @@ func advice(err error) string {
 	name := at.Name
 	_, otherRecord := errors.AsType[*ring.SchemaError](err)
 	switch {
+	case errors.Is(err, hugepages.ErrUnavailable): // before the system's reason for it
+		return "ringctl hugepages shows what there is; --pages prefer takes plain pages where huge ones are missing"
+	case errors.Is(err, segment.ErrNoRing): // which is fs.ErrNotExist, too
+		return fmt.Sprintf("mount its hugetlbfs where it was; or ringctl rm %s and create it anew", name)
 	case errors.Is(err, segment.ErrWriterExists):
 		return "wait until that process ends, or stop it, or give another --name"
 	case errors.Is(err, segment.ErrBare):

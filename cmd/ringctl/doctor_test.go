@@ -109,7 +109,7 @@ func TestDoctorJSON(t *testing.T) {
 		ids = append(ids, f.ID)
 	}
 	assert.Equal(t, strings.Fields(`cpus cgroup-cpu virtualised isolated nohz-full governor boost smt tsc shm
-		shm-huge thp thp-defrag swap memlock cgroup-memory numa-balancing rtprio rt-throttling autogroup cpuset seccomp`), ids)
+		huge-page-pool hugetlbfs shm-huge thp thp-defrag swap memlock cgroup-memory numa-balancing rtprio rt-throttling autogroup cpuset seccomp`), ids)
 	assert.Equal(t, host.Pinning{
 		Writer: 4, Readers: []int{5, 6, 7}, Distances: []host.Distance{host.SameL3, host.SameL3, host.SameL3},
 		Idle: []int{}, Compromises: []string{},

@@ -20,7 +20,8 @@ func newLs() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ls",
 		Short: "List all segments",
-		Long: `List all segments in /dev/shm: name, record, slots, head (records published), state, writer, size.
+		Long: `List all segments in /dev/shm: name, record, slots, head (records published), state, writer, size (that of
+a ring file on huge pages included).
 
 Segments that are damaged, or that this user may not read, are listed with the reason; bare ones, of
 programs from before the ring, as unversioned. Other programs' objects are left out.`,
@@ -52,20 +53,28 @@ programs from before the ring, as unversioned. Other programs' objects are left 
 
 // entry is a segment as ls says it.
 type entry struct {
-	Name      string       `json:"name"`
-	Record    string       `json:"record"`
-	Slots     uint64       `json:"slots"`
-	Head      uint64       `json:"head"`
-	State     string       `json:"state"`
-	Writer    writerStatus `json:"writer"`
-	SizeBytes int64        `json:"size_bytes"`
-	Error     string       `json:"error,omitempty"`
+	Name         string       `json:"name"`
+	Record       string       `json:"record"`
+	Slots        uint64       `json:"slots"`
+	Head         uint64       `json:"head"`
+	State        string       `json:"state"`
+	Writer       writerStatus `json:"writer"`
+	SizeBytes    int64        `json:"size_bytes"`    // of the object
+	RingFile     string       `json:"ring_file"`     // empty: the slots are in the object
+	StorageBytes int64        `json:"storage_bytes"` // of the object and the ring file
+	Error        string       `json:"error,omitempty"`
 }
 
 func newEntry(e segment.Entry) entry {
 	n := entry{Name: e.Name, State: e.Status.State}
 	if info, err := os.Lstat(filepath.Join(segment.Dir, e.Name)); err == nil {
 		n.SizeBytes = info.Size()
+	}
+	n.RingFile = e.Geometry.RingFile
+	file, err := ringFileSize(e.Geometry)
+	n.StorageBytes = n.SizeBytes + file
+	if e.Err == nil {
+		e.Err = err // it cannot be read without
 	}
 	switch {
 	case e.Err != nil:
@@ -84,14 +93,14 @@ func writeEntries(out io.Writer, entries []entry) error {
 	fmt.Fprintln(w, "NAME\tRECORD\tSLOTS\tHEAD\tSTATE\tWRITER\tSIZE")
 	for _, e := range entries {
 		if e.Error != "" {
-			fmt.Fprintf(w, "%s\t-\t-\t-\t%s\t-\t%d\t%s\n", e.Name, e.State, e.SizeBytes, e.Error)
+			fmt.Fprintf(w, "%s\t-\t-\t-\t%s\t-\t%d\t%s\n", e.Name, e.State, e.StorageBytes, e.Error)
 			continue
 		}
 		writer := "-"
 		if e.Writer.Alive {
 			writer = fmt.Sprint(e.Writer.PID)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\t%s\t%d\n", e.Name, e.Record, e.Slots, e.Head, e.State, writer, e.SizeBytes)
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%s\t%s\t%d\n", e.Name, e.Record, e.Slots, e.Head, e.State, writer, e.StorageBytes)
 	}
 	return w.Flush()
 }

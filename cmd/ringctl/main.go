@@ -1,5 +1,5 @@
 // Command ringctl operates rings in shared memory: it makes segments, replays recordings into them,
-// follows them, says how they do, lists and removes them; and says what the host lacks.
+// follows them, says how they do, lists and removes them; reserves huge pages; and says what the host lacks.
 //
 // Exit codes: 0 done; 1 it failed while running; 2 it was called wrongly; 3 tail --strict missed
 // records; 4 doctor --strict found warnings; 5 doctor found something bad; 128 + the signal's number
@@ -60,7 +60,8 @@ func newRoot() *cobra.Command {
 		Use:   "ringctl",
 		Short: "Operate shared-memory rings of market data",
 		Long: `ringctl makes ring segments in /dev/shm, replays recordings into them, follows them,
-shows how they do, and removes them. Its doctor says what the host lacks for low latency.
+shows how they do, and removes them. It shows and reserves the huge pages that they take, and its doctor says
+what the host lacks for low latency.
 
 A segment's name is that of a POSIX shared memory object, such as /trading_data; its slash may be
 left out. Exit codes: 0 done; 1 failed; 2 wrong usage; 3 tail --strict missed records; 4 doctor --strict
@@ -72,11 +73,12 @@ or SIGHUP.`,
   ringctl stat
   ringctl ls
   ringctl rm /trading_data
+  ringctl hugepages
   ringctl doctor`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newCreate(), newReplay(), newTail(), newStat(), newLs(), newRm(), newDoctor())
+	root.AddCommand(newCreate(), newReplay(), newTail(), newStat(), newLs(), newRm(), newHugePages(), newDoctor())
 	return root
 }
 

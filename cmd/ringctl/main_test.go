@@ -27,7 +27,13 @@ import (
 // program is the ringctl that the tests run, as a process: a command's contract is what its process does.
 var program string
 
+// programEnv hands program on to processes that play a role in a test.
+const programEnv = "RINGCTL_TEST_PROGRAM"
+
 func TestMain(m *testing.M) {
+	if program = os.Getenv(programEnv); program != "" {
+		testkit.Main(m, roles)
+	}
 	os.Exit(buildAndRun(m))
 }
 
@@ -45,6 +51,10 @@ func buildAndRun(m *testing.M) int {
 	program = filepath.Join(dir, "ringctl")
 	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+		return 1
+	}
+	if err := os.Setenv(programEnv, program); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()
@@ -283,6 +293,18 @@ func TestUsageErrors(t *testing.T) {
 		"wait":              {[]string{"tail", "--wait", "5"}, "500us"},
 		"wait too long":     {[]string{"tail", "--wait", "5s"}, "1s"},
 		"format":            {[]string{"tail", "--format", "xml"}, "json"},
+		"page size":         {[]string{"create", "--name", name, "--page-size", "big"}, "such as 2M or 1G"},
+		"page size of none": {[]string{"create", "--name", name, "--page-size", "2M", "--pages", "off"}, "--pages off"},
+		"huge pages":        {[]string{"hugepages", "--size", "2M"}, "--size is for --reserve and --mount"},
+		"node":              {[]string{"hugepages", "--mount", "/x", "--node", "0"}, "--node is for --reserve"},
+		"negative node":     {[]string{"hugepages", "--reserve", "1", "--node", "-1"}, "from 0"},
+		"owner":             {[]string{"hugepages", "--reserve", "1", "--uid", "0"}, "--uid is for --mount"},
+		"mode of a mount":   {[]string{"hugepages", "--mount", "/x", "--mode", "2777"}, "1777"},
+		"mount nowhere":     {[]string{"hugepages", "--mount", ""}, "/dev/hugepages"},
+		"mount and unmount": {[]string{"hugepages", "--mount", "/x", "--unmount", "/x"}, "one of them"},
+		"reserve":           {[]string{"hugepages", "--reserve", "-1"}, "--reserve"},
+		"mount on a copy":   {[]string{"hugepages", "--mount", "/x", "--root", os.TempDir()}, "a copy"},
+		"no copy":           {[]string{"hugepages", "--root", os.DevNull}, "no copy"},
 	} {
 		t.Run(what, func(t *testing.T) {
 			r := ringctl(t, tc.args...)
@@ -298,7 +320,7 @@ func TestUsageErrors(t *testing.T) {
 
 func TestHelpTeaches(t *testing.T) {
 	assert.Contains(t, succeed(t).stdout, "Available Commands")
-	for _, name := range []string{"create", "replay", "tail", "stat", "ls", "rm", "doctor"} {
+	for _, name := range []string{"create", "replay", "tail", "stat", "ls", "rm", "hugepages", "doctor"} {
 		assert.Contains(t, succeed(t, name, "--help").stdout, "Examples:\n  ringctl "+name)
 	}
 }
@@ -341,7 +363,7 @@ func TestErrorsNameObjectOperationAndNextStep(t *testing.T) {
 		},
 		"truncated": {
 			prepare: func(t *testing.T) {
-				succeed(t, "create", "--name", name)
+				succeed(t, "create", "--name", name, "--pages", "off")
 				require.NoError(t, os.Truncate(shmPath(name), 8192))
 			},
 			args: []string{"tail", "--name", name},

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tickring/tickring/internal/testkit"
+	"github.com/tickring/tickring/segment"
 )
 
 func TestCreate(t *testing.T) {
@@ -48,7 +49,9 @@ func TestHugePagesAreNotClaimed(t *testing.T) {
 	assert.Contains(t, r.stdout, "no huge pages: ")
 	s := stat(t, name)
 	assert.NotEmpty(t, s.Pages.Fallback)
-	assert.Contains(t, r.stdout, s.Pages.Fallback)
+	for _, reason := range reasons(s.Pages.Fallback) {
+		assert.Contains(t, r.stdout, "\n  no huge pages: "+reason+"\n")
+	}
 }
 
 func TestStatJSON(t *testing.T) {
@@ -58,10 +61,10 @@ func TestStatJSON(t *testing.T) {
 	var got map[string]any
 	require.NoError(t, json.Unmarshal([]byte(r.stdout), &got))
 	first := []string{"name", "layout_version", "record", "record_size", "slot_stride", "slots", "head", "oldest", "epoch", "state", "writer", "pages"}
-	assert.Equal(t, append(first, "fields", "mode", "size_bytes", "heartbeat_age_ms", "created", "doorbell"), topLevelKeys(t, r.stdout))
+	assert.Equal(t, append(first, "fields", "mode", "size_bytes", "heartbeat_age_ms", "created", "doorbell", "ring_file", "storage_bytes"), topLevelKeys(t, r.stdout))
 	for key, want := range map[string]any{
 		"name": name, "layout_version": 1.0, "record": "TradingData", "record_size": 24.0, "slot_stride": 32.0, "slots": 64.0,
-		"head": 6390.0, "oldest": 6326.0, "epoch": 1.0, "state": "closed", "mode": "0600", "doorbell": false,
+		"head": 6390.0, "oldest": 6326.0, "epoch": 1.0, "state": "closed", "mode": "0600", "doorbell": false, "ring_file": "",
 	} {
 		assert.Equal(t, want, got[key], key)
 	}
@@ -78,6 +81,7 @@ func TestStatJSON(t *testing.T) {
 	info, err := os.Stat(shmPath(name))
 	require.NoError(t, err)
 	assert.EqualValues(t, info.Size(), got["size_bytes"])
+	assert.EqualValues(t, info.Size(), got["storage_bytes"])
 }
 
 // topLevelKeys returns the keys of a JSON object in their order.
@@ -134,11 +138,11 @@ func TestStatOfBareSegment(t *testing.T) {
 func TestLs(t *testing.T) {
 	good, bare, damaged := newName(t)+"-good", newName(t)+"-bare", newName(t)+"-damaged"
 	for _, name := range []string{good, bare, damaged} {
-		t.Cleanup(func() { _ = os.Remove(shmPath(name)) })
+		t.Cleanup(func() { _ = segment.Unlink(name) }) // with what else there is of it
 	}
 	writeFile(t, bare, make([]byte, 24))
 	damage(t, damaged)
-	writer := startSlow(t, good)
+	writer := startSlow(t, good, "--pages", "off")
 
 	table := succeed(t, "ls").stdout
 	assert.Regexp(t, `^NAME +RECORD +SLOTS +HEAD +STATE +WRITER +SIZE\n`, table)
@@ -154,7 +158,7 @@ func TestLs(t *testing.T) {
 	}
 	assert.Equal(t, entry{
 		Name: good, Record: "TradingData", Slots: 65536, Head: 1, State: "open",
-		Writer: writerStatus{PID: writer.Process.Pid, Alive: true}, SizeBytes: 2101248,
+		Writer: writerStatus{PID: writer.Process.Pid, Alive: true}, SizeBytes: 2101248, StorageBytes: 2101248,
 	}, found[good])
 	assert.Equal(t, "unversioned", found[bare].State)
 	assert.Contains(t, found[damaged].Error, "checksum")

@@ -96,9 +96,9 @@ func TestReplayTakesOver(t *testing.T) {
 	succeed(t, "create", "--name", name, "--slots", "64", "--mode", "0640")
 	first := succeed(t, "replay", "--name", name, data)
 	assert.NotContains(t, first.stderr, "ignored")
-	r := succeed(t, "replay", "--name", name, "--slots", "128", "--doorbell", data)
+	r := succeed(t, "replay", "--name", name, "--slots", "128", "--page-size", "2M", "--doorbell", data)
 	assert.Contains(t, r.stderr, "--slots 128 ignored: "+name+" exists and keeps its 64 slots")
-	assert.Contains(t, r.stderr, "--doorbell ignored")
+	assert.Contains(t, r.stderr, "--page-size --doorbell ignored")
 	assert.Equal(t, "published=6390 volume=1427907\n", r.stdout, "of this run alone")
 	s := stat(t, name)
 	assert.EqualValues(t, 2*iexTrades, s.Head, "record numbers go on")
@@ -300,7 +300,7 @@ func TestSecondWriter(t *testing.T) {
 
 func TestReplayOfTruncatedSegment(t *testing.T) {
 	name := newName(t)
-	p := start(t, "replay", "--name", name, "--loop", "0", testkit.DataFile(t, iexFile))
+	p := start(t, "replay", "--name", name, "--loop", "0", "--pages", "off", testkit.DataFile(t, iexFile))
 	awaitOpen(t, name)
 	require.NoError(t, os.Truncate(shmPath(name), 4096))
 	r := p.wait(t)

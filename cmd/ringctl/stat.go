@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tickring/tickring/internal/layout"
+	"github.com/tickring/tickring/ring"
 	"github.com/tickring/tickring/segment"
 )
 
@@ -66,10 +67,12 @@ type status struct {
 	Pages          pagesStatus  `json:"pages"`
 	Fields         []field      `json:"fields"`
 	Mode           string       `json:"mode"`
-	SizeBytes      int64        `json:"size_bytes"`
+	SizeBytes      int64        `json:"size_bytes"`       // of the object
 	HeartbeatAgeMS *int64       `json:"heartbeat_age_ms"` // null: never
 	Created        *time.Time   `json:"created"`          // null: unknown
 	Doorbell       bool         `json:"doorbell"`
+	RingFile       string       `json:"ring_file"`     // empty: the slots are in the object
+	StorageBytes   int64        `json:"storage_bytes"` // of the object and the ring file
 }
 
 type writerStatus struct {
@@ -124,8 +127,25 @@ func newStatus(name string) (*status, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stat of %s: %w", seg.Name(), err)
 	}
-	s.Mode, s.SizeBytes = modeText(info.Mode()), info.Size()
+	s.RingFile = seg.Geometry().RingFile
+	file, err := ringFileSize(seg.Geometry())
+	if err != nil {
+		return nil, fmt.Errorf("stat of %s: %w", seg.Name(), err)
+	}
+	s.Mode, s.SizeBytes, s.StorageBytes = modeText(info.Mode()), info.Size(), info.Size()+file
 	return s, nil
+}
+
+// ringFileSize is what the file takes in which a segment's slots lie; 0 if they are in the object.
+func ringFileSize(g ring.Geometry) (int64, error) {
+	if g.RingFile == "" {
+		return 0, nil
+	}
+	info, err := os.Lstat(g.RingFile)
+	if err != nil {
+		return 0, fmt.Errorf("ring file: %w", err)
+	}
+	return info.Size(), nil
 }
 
 func (s *status) fill(seg *segment.Segment) error {
@@ -185,10 +205,14 @@ func (s *status) write(out io.Writer) error {
 	}
 	line("layout", "version %d", s.LayoutVersion)
 	line("size", "%s", bytesText(uint64(s.SizeBytes)))
+	if s.RingFile != "" {
+		line("ring file", "%s, %s", s.RingFile, bytesText(uint64(s.StorageBytes-s.SizeBytes)))
+		line("storage", "%s", bytesText(uint64(s.StorageBytes)))
+	}
 	line("mode", "%s", s.Mode)
 	line("pages", "%s, %s", s.Pages.Backing, bytesText(uint64(s.Pages.PageBytes)))
-	if s.Pages.Fallback != "" {
-		line("", "no huge pages: %s", s.Pages.Fallback)
+	for _, reason := range reasons(s.Pages.Fallback) {
+		line("", "no huge pages: %s", reason)
 	}
 	line("record", "%s, %d bytes", s.Record, s.RecordSize)
 	for _, f := range s.Fields {
