@@ -1,9 +1,10 @@
 GO       ?= go
 FUZZTIME ?= 10s
+PYTHON   ?= $(or $(TICKRING_PYTHON),python3)
 QEMU     ?= $(shell command -v qemu-aarch64-static || command -v qemu-aarch64)
 
 # What CI runs, in its order: what fails soonest comes first.
-STEPS = tidy build test lint mutants race purego cross arm64 fuzz
+STEPS = tidy build test lint cpp python mutants race purego cross arm64 fuzz
 
 CROSS = linux/arm64 linux/386 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
@@ -41,6 +42,21 @@ cross: ## Build and vet for every other system
 		export CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/}; \
 		echo "$$target"; $(GO) build ./... && $(GO) vet ./... || exit 1; \
 	done
+
+cpp: ## Build and test the C++ client with g++ and clang++, as C++17 and C++20
+	@for with in g++-17 clang++-20; do \
+		cxx=$${with%-*} std=$${with#*-} build=bin/cpp/$$with; echo "$$cxx, C++$$std"; \
+		cmake -S clients/cpp -B $$build -DCMAKE_CXX_COMPILER=$$cxx -DCMAKE_CXX_STANDARD=$$std >/dev/null && \
+		cmake --build $$build -j2 >/dev/null && \
+		ctest --test-dir $$build --output-on-failure || exit 1; \
+	done
+	@for with in g++-20 clang++-17; do for source in clients/cpp/test/driver.cpp clients/cpp/examples/*.cpp; do \
+		echo "$$with $$source"; \
+		$${with%-*} -std=c++$${with#*-} -O2 -Wall -Wextra -Wpedantic -Werror -Iclients/cpp/include -c -o /dev/null $$source || exit 1; \
+	done; done
+
+python: ## Test the Python client, with its extension and without
+	$(PYTHON) -m unittest discover -s clients/python/tests
 
 # Twice, because a run sees only the files of its build.
 lint: ## The linter, built from tools/go.mod
