@@ -111,7 +111,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-const ringFile = "/dev/hugepages/trades.18d5e0f1a2b3c4d5.ring"
+const ringFile = "/dev/hugepages/trades.17979cfe3d85cd15.ring"
 
 func longPath(n int) string { return "/" + strings.Repeat("a", n-1) }
 

@@ -152,8 +152,13 @@ class Golden(TestCase):
         self.assertEqual(new_geometry(g.record, 16).view_offset, g.view_offset)
         g = read(golden("tradingdata_1m_fallback"))
         self.assertEqual((g.slots, g.slot_stride), (1 << 20, 32))
+        for name, slots in (("tradingdata_1m_hugetlbfs", 1 << 20), ("book_16_hugetlbfs", 16)):
+            g = read(golden(name))
+            self.assertEqual((g.backing, g.slots, g.ring_offset, g.segment_size), (1, slots, 0, g.header_size))
+            self.assertEqual(g.ring_file, f"/dev/hugepages/trades.{CREATED:016x}.ring")
         self.assertEqual({path.stem for path in GOLDEN.iterdir()}, {
-            "tradingdata_64", "tradingdata_64_doorbell", "tradingdata_1m_fallback", "book_16"
+            "tradingdata_64", "tradingdata_64_doorbell", "tradingdata_1m_fallback", "tradingdata_1m_hugetlbfs",
+            "book_16", "book_16_hugetlbfs",
         })
 
     def test_a_later_layout(self) -> None:

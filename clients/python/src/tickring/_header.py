@@ -268,7 +268,8 @@ def _check(g: Geometry, ring_file: bytes) -> None:
         suffix = f".{g.created:016x}.ring"
         name = g.ring_file.rpartition("/")[2]
         plain = g.ring_file.encode() == ring_file and len(ring_file) <= MAX_PATH_SIZE
-        plain = plain and g.ring_file.startswith("/") and not g.ring_file.startswith("//") and os.path.normpath(g.ring_file) == g.ring_file
+        plain = plain and g.ring_file.startswith("/") and not g.ring_file.startswith("//")
+        plain = plain and os.path.normpath(g.ring_file) == g.ring_file
         if not plain or not name.endswith(suffix) or name == suffix:
             raise ImpossibleGeometry(f"ring file {g.ring_file!a} is not /.../NAME{suffix}")
     elif g.segment_size != g.ring_offset + g.ring_size:
