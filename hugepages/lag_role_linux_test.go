@@ -148,7 +148,7 @@ func measured(misses *os.File, run func() (records uint64)) (lagCost, error) {
 func pageFaults() int64 {
 	var usage syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
-	return usage.Minflt + usage.Majflt
+	return int64(usage.Minflt) + int64(usage.Majflt) //nolint:unconvert // 32 bits on some architectures
 }
 
 // lagging publishes to a ring and reads it, in the ways that are compared. Each returns how many records it was.
