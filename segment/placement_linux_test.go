@@ -17,6 +17,7 @@ import (
 )
 
 func TestNode(t *testing.T) {
+	needNUMA(t)
 	node, err := host.CurrentNode()
 	require.NoError(t, err)
 	for which, n := range map[string]Node{"own": OnOwnNode(), "named": OnNode(node), "any": {}} {
@@ -37,8 +38,16 @@ func TestNode(t *testing.T) {
 	}
 }
 
+func needNUMA(t *testing.T) {
+	t.Helper()
+	if testkit.Emulated() {
+		t.Skip("the emulator places no memory")
+	}
+}
+
 // A node that there is not is an error, and nothing stays behind.
 func TestNoSuchNode(t *testing.T) {
+	needNUMA(t)
 	for _, policy := range []hugepages.Policy{hugepages.Off, hugepages.Prefer} {
 		name := testkit.Name(t)
 		_, err := Create(name, shape(1<<17), Options{Node: OnNode(900), Pages: policy})
