@@ -3,9 +3,14 @@
 // barrier away, and the search comes back with the events that break it. An x86 machine can run the
 // tests of the other packages for years without showing that Armv8 needs one.
 //
-// It models; it does not run the shipped code. Each function that writes a program (writer.go,
-// reader.go, latest.go, view.go, takeover.go, doorbell.go) names the shipped function that it follows
-// instruction by instruction: a change there is a change here, first.
+// It models; it does not run the shipped code. Each function that writes a program (writer.go, reader.go,
+// seek.go, latest.go, view.go, takeover.go, doorbell.go) names the shipped function that it follows
+// instruction by instruction: a change there is a change here, first. TestMachineCode holds them to that: it
+// takes the machine code of the shipped functions apart, for both architectures, and compares what it does to
+// shared words with what the programs do.
+//
+// TestSpin searches the protocol once more, in Promela (spin/ring.pml), in larger rings, with every access
+// sequentially consistent.
 //
 // # The machine
 //
@@ -46,8 +51,10 @@
 //
 // # What is modelled
 //
-// The seqlock in slots and view, poll with laps, latest, the head, batches, close, takeover after the
-// death of the writer, the doorbell. sync/atomic is what the compiler makes of it: MOV and XCHG, LDAR
+// The seqlock in slots and view; poll, in batches and in place, with laps and every policy to resume by; seek;
+// latest; the head; batches; close; the first writer; takeover after the death of a writer, and after that of its
+// successor; what a reader is told of all these; the doorbell, with sleeps that end by themselves, at the end and at
+// a takeover. sync/atomic is what the compiler makes of it: MOV and XCHG, LDAR
 // and STLR; an Add is its load and its store, which for a word with one writer allows more. A write
 // with the portable build is sequentially consistent and needs no proof of this kind.
 //

@@ -37,8 +37,9 @@ type result struct {
 // world is what a system call can see of the system.
 type world struct {
 	memory *memory
-	// settled tells whether what a thread has performed is just what its program begins with.
-	settled func(thread int) bool
+	// settled tells whether what each thread that may be interrupted has performed is just what its program
+	// begins with.
+	settled bool
 }
 
 // numbered is the state of a thread, with what follows from it.
@@ -100,7 +101,10 @@ func (s *system) explore() result {
 // expand does every step that is possible in state i.
 func (e *explorer) expand(i int32) (violation, last string) {
 	s := e.states[i]
-	w := world{memory: &s.memory, settled: func(t int) bool { return e.at(t, s).settled }}
+	w := world{memory: &s.memory, settled: true}
+	for t, p := range e.threads {
+		w.settled = w.settled && (!p.interrupted || e.at(t, s).settled)
+	}
 	ended := true
 	for t, p := range e.threads {
 		k := e.at(t, s)

@@ -6,13 +6,14 @@ import "fmt"
 const (
 	maxSlots   = 4
 	maxRecords = 8
-	words      = 2 // of a payload: two, so that it can tear
+	maxWords   = 3 // of a payload: those of a TradingData, for the comparison with its machine code
+	words      = 2 // that scenarios use: two, so that it can tear
 
 	slotVersions = 0
 	slotWords    = slotVersions + maxSlots
-	viewVersion  = slotWords + maxSlots*words
+	viewVersion  = slotWords + maxSlots*maxWords
 	viewWords    = viewVersion + 1
-	head         = viewWords + words
+	head         = viewWords + maxWords
 	stateWord    = head + 1
 	epoch        = stateWord + 1
 	epochFirst   = epoch + 1
@@ -44,7 +45,7 @@ func place(at uint8) string {
 	case at < slotWords:
 		return fmt.Sprintf("slot[%d].version", at)
 	case at < viewVersion:
-		return fmt.Sprintf("slot[%d].word[%d]", (at-slotWords)/words, (at-slotWords)%words)
+		return fmt.Sprintf("slot[%d].word[%d]", (at-slotWords)/maxWords, (at-slotWords)%maxWords)
 	case at == viewVersion:
 		return "view.version"
 	case at < head:

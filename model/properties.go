@@ -72,6 +72,23 @@ func (c *code) sawLatest(thread int) note {
 	}
 }
 
+// sought: the reader went to record x[0], which is none that the ring has not come to.
+func (c *code) sought(thread int, to policy) note {
+	return func(m *memory, x []uint8) string {
+		n := x[0]
+		if to == newest && n+1 < m[ghostNext+thread] {
+			return fmt.Sprintf("record %d is taken for the newest, behind record %d", n, m[ghostNext+thread]-1)
+		}
+		m[ghostNext+thread] = n
+		for i := range c.slots {
+			if n == 0 || m[slotVersions+i] >= finished(n-1) {
+				return ""
+			}
+		}
+		return fmt.Sprintf("the reader goes to record %d, which is far from published", n)
+	}
+}
+
 func (c *code) sawNone(thread int) note {
 	return func(m *memory, _ []uint8) string {
 		if m[ghostNewest+thread] > 0 || m[ghostNext+thread] > 0 {
@@ -95,12 +112,28 @@ func (c *code) sawClosed(m *memory, x []uint8) string {
 	return ""
 }
 
-// restarted: a reader has come to epoch x[0], whose first record it takes for x[1].
-func (c *code) restarted(m *memory, x []uint8) string {
-	if m[ghostFirsts+x[0]] != x[1]+1 {
-		return fmt.Sprintf("epoch %d is taken to begin at record %d", x[0], x[1])
+// sawDead: poll reported the writer dead at record x[0].
+func (c *code) sawDead(m *memory, x []uint8) string {
+	for i := range c.slots {
+		if v := m[slotVersions+i]; v >= finished(x[0]) {
+			return fmt.Sprintf("the writer is reported dead at record %d, which it has finished", x[0])
+		}
 	}
 	return ""
+}
+
+// restarted: a reader has come to epoch x[0], whose first record it takes for x[1]. That may be the first of
+// a later epoch, to which it then comes next: see follower.loadEpoch.
+func (c *code) restarted(m *memory, x []uint8) string {
+	for e := x[0]; e <= maxThreads; e++ {
+		if m[ghostFirsts+e] == x[1]+1 {
+			return ""
+		}
+		if c.has(ownFirst) {
+			break
+		}
+	}
+	return fmt.Sprintf("epoch %d is taken to begin at record %d", x[0], x[1])
 }
 
 // counted: the head said that record x[0]-1 is finished; its slot then had version x[1].
@@ -115,7 +148,7 @@ func counted(_ *memory, x []uint8) string {
 func (c *code) bury(m *memory, _ []uint8) string {
 	for i := range c.slots {
 		if v := m[slotVersions+i]; v > 0 && v%2 == 0 {
-			w := slotWords + i*words
+			w := slotWords + i*maxWords
 			if s := whole(m, v/2-1, m[w], m[w+1]); s != "" {
 				return s
 			}
@@ -140,7 +173,7 @@ func (c *code) sound(m *memory, count uint8) string {
 		if v != finished(n) {
 			return fmt.Sprintf("record %d is counted, and its slot has version %d", n, v)
 		}
-		w := slotWords + n%c.slots*words
+		w := slotWords + n%c.slots*maxWords
 		if s := whole(m, n, m[w], m[w+1]); s != "" {
 			return s
 		}

@@ -6,6 +6,7 @@ const (
 	rV            // a version
 	rA            // payload
 	rB
+	rC
 	rH // the head
 	rM // the record that latest reads
 	rE // the reader's epoch; scratch in a writer
@@ -16,10 +17,10 @@ const (
 	registers
 )
 
-// loadCell models seqlock.Load: seqlock/load_arm64.s, on amd64 seqlock/load_go_unsafe.go. It goes on
-// behind itself with record n in rA, rB, and to less or more, with the version in rV, if the version
-// is too small, or too large.
-func (c *code) loadCell(n reg, less, more string) {
+// loadCell models seqlock.Load: seqlock/load_arm64.s, on amd64 seqlock/load_go_unsafe.go, and for three words
+// load3 of ring/load3_go_unsafe.go. It goes on behind itself with record n in rA, rB, and to less or
+// more, with the version in rV, if the version is too small, or too large. second is the order of R3.
+func (c *code) loadCell(n reg, second order, less, more string) {
 	from := c.slot(val(n))
 	whole, same := c.fresh(), c.fresh()
 	compare := of(func(x []uint8) uint8 {
@@ -32,7 +33,7 @@ func (c *code) loadCell(n reg, less, more string) {
 	c.load(rV, from.version, c.without(plainVersion, c.atomicLoad)) // R1
 	c.branch(compare, less, whole, more)
 	c.label(whole)
-	for w := range words {
+	for w := range c.words {
 		c.load(rA+reg(w), from.word(w), plain) // R2
 	}
 	switch {
@@ -41,10 +42,14 @@ func (c *code) loadCell(n reg, less, more string) {
 	case c.has(acquireRecheck):
 		c.load(rV, from.version, acquire)
 	default:
-		if !c.has(noLoadBarrier) {
+		fence := noLoadBarrier
+		if second != plain {
+			fence = noLeaseFence
+		}
+		if !c.has(fence) {
 			c.dmb(loadAny)
 		}
-		c.load(rV, from.version, plain) // R3
+		c.load(rV, from.version, second) // R3
 	}
 	// R3 is not less than R1, whatever the order: loads of one word never see it go back.
 	c.branch(compare.then(func(way uint8) uint8 { return way - 1 }), same, more)
@@ -54,14 +59,39 @@ func (c *code) loadCell(n reg, less, more string) {
 // poll models Reader.Poll of ring/reader_unsafe.go, and follower.miss and follower.lapped of
 // ring/follower.go up to where miss looks at the epoch. It goes on behind itself if a record was
 // read, to nothing if there is none, and to lapped after being lapped.
-func (c *code) poll(thread int, nothing, lapped string) {
+func (c *code) poll(thread int, nothing, lapped string) { c.read(thread, plain, nothing, lapped) }
+
+// peek models Reader.Peek of ring/peek_inplace_unsafe.go in the same way. What the callback reads are plain
+// loads, and the fence behind them is seqlock.LoadFence; the second look is one of sync/atomic.
+func (c *code) peek(thread int, nothing, lapped string) {
+	c.read(thread, c.atomicLoad, nothing, lapped)
+}
+
+// pollBatch models Reader.PollBatch of ring/reader_unsafe.go for a buffer of size records. It goes on behind
+// itself if it has read at least one.
+func (c *code) pollBatch(thread, size int, nothing, lapped string) {
+	end := c.fresh()
+	c.poll(thread, nothing, lapped)
+	for range size - 1 {
+		c.loadCell(rN, plain, end, end)
+		c.got(thread)
+	}
+	c.label(end)
+}
+
+// got is what follows when record rN was read.
+func (c *code) got(thread int) {
+	c.note(c.delivered(thread), rN, rA, rB)
+	c.set(rN, val(rN).then(func(n uint8) uint8 { return n + 1 }))
+}
+
+func (c *code) read(thread int, second order, nothing, lapped string) {
 	more, on, sane, insane := c.fresh(), c.fresh(), c.fresh(), c.fresh()
 	if c.has(earlyHead) {
 		c.load(rH, num(head), c.atomicLoad)
 	}
-	c.loadCell(rN, nothing, more)
-	c.note(c.delivered(thread), rN, rA, rB)
-	c.set(rN, val(rN).then(func(n uint8) uint8 { return n + 1 }))
+	c.loadCell(rN, second, nothing, more)
+	c.got(thread)
 	c.jump(on)
 
 	c.label(more) // follower.lapped
@@ -76,7 +106,7 @@ func (c *code) poll(thread int, nothing, lapped string) {
 	c.note(func(*memory, []uint8) string { return "a reader takes the ring for damaged" })
 	c.label(sane)
 	c.set(rM, of(func(x []uint8) uint8 {
-		return max(x[0]+1, oldestSafe(c.slots, max(x[2], taken(x[1]))))
+		return max(x[0]+1, c.resume.resolve(c.slots, max(x[2], taken(x[1]))))
 	}, rN, rV, rH))
 	c.note(c.lost(thread), rN, rM)
 	c.set(rN, val(rM))
@@ -88,31 +118,25 @@ func (c *code) poll(thread int, nothing, lapped string) {
 // taken is the record whose version v is.
 func taken(v uint8) uint8 { return (v - 1) / 2 }
 
-// oldestSafe models Position.resolve of ring/position.go for the default policy.
-func oldestSafe(slots, head uint8) uint8 {
-	first := head - min(head, slots)
-	if head <= slots {
-		return first
-	}
-	return min(head-1, first+max(1, slots/4))
-}
-
-// miss models the rest of follower.miss of ring/follower.go: it goes to isClosed, or to empty. (Restarted
-// counts as empty: in both cases the reader polls again.)
-func (c *code) miss(empty, isClosed string) {
-	same, other, again := c.fresh(), c.fresh(), c.fresh()
+// miss models the rest of follower.miss of ring/follower.go: it goes to restarted, isClosed, or empty.
+func (c *code) miss(empty, restarted, isClosed string) {
+	same, other, restart, life, again := c.fresh(), c.fresh(), c.fresh(), c.fresh(), c.fresh()
 	sameEpoch := of(func(x []uint8) uint8 { return truth(x[0] == x[1]) }, rF, rE)
-	c.load(rF, num(epoch), c.atomicLoad)
-	c.load(rO, num(epochFirst), c.atomicLoad)
+	c.loadEpoch(rF)
 	c.branch(sameEpoch, other, same)
 
 	c.label(other)
+	c.branch(nonzero(rE), life, restart) // the first writer came; that is no restart
+	c.label(restart)
 	c.unless(of(func(x []uint8) uint8 { return truth(x[0] >= x[1]) }, rN, rO), empty)
 	c.set(rE, val(rF))
 	c.pin(rE, maxThreads)
 	c.note(c.restarted, rE, rO)
-	c.jump(empty)
+	c.jump(restarted)
 
+	c.label(life)
+	c.set(rE, val(rF))
+	c.pin(rE, maxThreads)
 	c.label(same)
 	c.load(rS, num(stateWord), c.without(plainState, c.atomicLoad))
 	c.unless(val(rS).then(func(s uint8) uint8 { return truth(s == closed) }), empty)
@@ -126,4 +150,23 @@ func (c *code) miss(empty, isClosed string) {
 		c.label(again)
 	}
 	c.jump(isClosed)
+}
+
+// loadEpoch models follower.loadEpoch of ring/follower.go: the epoch to r, its first record to rO.
+func (c *code) loadEpoch(r reg) {
+	c.load(r, num(epoch), c.atomicLoad)
+	c.load(rO, num(epochFirst), c.atomicLoad)
+}
+
+// checkWriter models what follower.checkWriter of ring/wait.go does when it is time to ask whether the writer
+// lives. It goes to alive, or on behind itself when the writer is found dead. (Here the reader asks until it is:
+// that the answer was "yes" a few times makes no difference.)
+func (c *code) checkWriter(alive string) {
+	c.call("finds the writer's lock free", func(w world) bool { return w.memory[dead] > 0 }, nil)
+	if !c.has(noLastLook) {
+		c.load(rV, c.slot(val(rN)).version, c.atomicLoad)
+		c.unless(of(func(x []uint8) uint8 { return truth(x[0] < finished(x[1])) }, rV, rN), alive)
+	}
+	c.load(rS, num(stateWord), c.atomicLoad)
+	c.unless(val(rS).then(func(s uint8) uint8 { return truth(s == open) }), alive)
 }

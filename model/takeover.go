@@ -70,15 +70,15 @@ func (c *code) mendView() {
 	c.unless(of(func(x []uint8) uint8 { return truth(x[0] != 2*x[1]) }, rV, rN), mended)
 	last := val(rN).then(func(n uint8) uint8 { return n - 1 })
 	from := c.slot(last)
-	for w := range words {
-		c.load(rA+reg(w), from.word(w), plain)
-	}
-	c.storeCell(view, last, func(w int) term { return val(rA + reg(w)) }, !c.has(noViewBarrier))
+	c.storeCell(view, last,
+		func(w int) term { return val(rA + reg(w)) },
+		func(w int) { c.load(rA+reg(w), from.word(w), plain) },
+		!c.has(noViewBarrier))
 	c.jump(mended)
 
 	c.label(empty)
 	c.unless(nonzero(rV), mended)
-	for w := range words {
+	for w := range c.words {
 		c.store(view.word(w), num(0), c.atomicStore)
 	}
 	c.store(view.version, num(0), c.atomicStore)

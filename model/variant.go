@@ -27,7 +27,9 @@ const (
 	noProbe        // latest does not look beyond the head
 	plainHeadLoad  // the head is loaded by LDR
 	earlyHead      // lapped compares the version with a head that was loaded before it
+	noLeaseFence   // no DMB ISHLD between what a callback reads in place and R3
 	noLapFence     // no DMB ISHLD between R3 and the head that lapped compares it with
+	noLastLook     // the writer is reported dead without a last look at the slot
 	emptyAtZero    // latest takes a head of 0 for an empty ring, although slot 0 has come further
 
 	// In the writer's close and the reader's miss: ring/writer_unsafe.go, ring/follower.go.
@@ -48,6 +50,7 @@ const (
 	openLate      // the state after the epoch
 	firstLate     // the epoch's first record after the epoch
 	plainEpoch    // the epoch is counted up by LDADD, not LDADDAL
+	ownFirst      // no defect of the protocol: a restart may not name the first record of a later one
 	lostStores    // no defect of the protocol: stores of a killed writer that never become visible
 
 	// In the doorbell: segment/doorbell.go, Publish in ring/writer_unsafe.go, Next in ring/next.go.
@@ -58,4 +61,7 @@ const (
 	ticketLate    // the ticket is taken after the last poll
 	noLastPoll    // no poll between the mark and the sleep
 	noTicketCheck // the sleep begins whatever the ticket is
+	noNewMark     // after a ring the next sleep has a new ticket and no new mark
+	noRingAtStart // no ring after a takeover
+	noRingAtEnd   // no ring after the state
 )

@@ -1,17 +1,22 @@
 package model
 
-// loadView models a reader of the one-record view that looks at its version: Cell.Load of
-// seqlock/cell_unsafe.go, less its first look, so with fewer orders than that has.
+// loadView models Cell.Load of seqlock/cell_unsafe.go, for the one-record view, whose version the reader looks
+// at. It tries for as long as it takes.
 func (c *code) loadView(thread int) {
-	again, whole, same, none := c.fresh(), c.fresh(), c.fresh(), c.fresh()
+	again, some, even, whole, same, none := c.fresh(), c.fresh(), c.fresh(), c.fresh(), c.fresh(), c.fresh()
+	equal := of(func(x []uint8) uint8 { return truth(x[0] == x[1]) }, rV, rM)
 	c.label(again)
+	c.load(rM, num(viewVersion), c.without(plainVersion, c.atomicLoad))
+	c.branch(nonzero(rM), none, some)
+	c.label(some)
+	c.branch(val(rM).then(func(v uint8) uint8 { return v % 2 }), even, again)
+	c.label(even)
 	c.load(rV, num(viewVersion), c.without(plainVersion, c.atomicLoad)) // R1
-	c.branch(val(rV).then(func(v uint8) uint8 { return min(v, 1) + v%2 }), none, whole, again)
+	c.branch(equal, again, whole)
 	c.label(whole)
-	for w := range words {
+	for w := range c.words {
 		c.load(rA+reg(w), view.word(w), plain) // R2
 	}
-	c.set(rM, val(rV))
 	switch {
 	case c.has(noRecheck):
 		c.jump(same)
@@ -23,7 +28,7 @@ func (c *code) loadView(thread int) {
 		}
 		c.load(rV, num(viewVersion), plain) // R3
 	}
-	c.branch(of(func(x []uint8) uint8 { return truth(x[0] == x[1]) }, rV, rM), again, same)
+	c.branch(equal, again, same)
 	c.label(same)
 	c.set(rM, val(rM).then(func(v uint8) uint8 { return v/2 - 1 }))
 	c.note(c.sawLatest(thread), rM, rA, rB)

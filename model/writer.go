@@ -5,8 +5,11 @@ type code struct {
 	*asm
 	rules *rules
 	slots uint8
+	words int // of a payload
 	limit int // no record number reaches it
 	cut   defects
+
+	resume policy // of a reader that was lapped
 }
 
 func (c *code) has(d defects) bool { return c.cut&d != 0 }
@@ -36,7 +39,7 @@ func (c *code) slot(n term) cell {
 	return cell{
 		version: n.then(func(n uint8) uint8 { return slotVersions + n%c.slots }),
 		word: func(w int) term {
-			return n.then(func(n uint8) uint8 { return slotWords + n%c.slots*words + uint8(w) })
+			return n.then(func(n uint8) uint8 { return slotWords + n%c.slots*maxWords + uint8(w) })
 		},
 	}
 }
@@ -47,10 +50,13 @@ func odd(n uint8) uint8      { return 2*n + 1 }
 func finished(n uint8) uint8 { return 2*n + 2 }
 
 // storeCell models STORE_CELL of seqlock/publish_amd64.s and seqlock/publish_arm64.s. (On amd64 all of them
-// are MOVs; x86TSO does not tell release from plain.)
-func (c *code) storeCell(to cell, n term, word func(w int) term, barrier bool) {
+// are MOVs; x86TSO does not tell release from plain.) fetch, if there is one, loads a word before it is stored.
+func (c *code) storeCell(to cell, n term, word func(w int) term, fetch func(w int), barrier bool) {
 	payload := func() {
-		for w := range words {
+		for w := range c.words {
+			if fetch != nil {
+				fetch(w)
+			}
 			c.store(to.word(w), word(w), plain) // W2
 		}
 	}
@@ -91,13 +97,13 @@ func (c *code) publish(n term, run, epoch int, closes bool) {
 	}
 	for i := range run {
 		number, word := nth(i)
-		c.storeCell(c.slot(number), number, word, !c.has(noSlotBarrier))
+		c.storeCell(c.slot(number), number, word, nil, !c.has(noSlotBarrier))
 	}
 	if c.has(closedBeforeEnd) && closes {
 		c.close()
 	}
 	number, word := nth(run - 1)
-	c.storeCell(view, number, word, !c.has(noViewBarrier))
+	c.storeCell(view, number, word, nil, !c.has(noViewBarrier))
 	if !c.has(headFirst) {
 		storeHead()
 	}

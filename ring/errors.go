@@ -34,7 +34,7 @@ func (e *LapError) Error() string {
 // RestartError says that another writer took the ring over. Nothing was lost by that.
 type RestartError struct {
 	Epoch uint64 // of the writer that took over
-	First uint64 // the first record that it published
+	First uint64 // the first record that it published; or, if yet another took over meanwhile, the first of that one
 }
 
 func (e *RestartError) Error() string {

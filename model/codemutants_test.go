@@ -1,0 +1,121 @@
+package model
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// codeMutants are changes of the shipped source that remove or move accesses which matter. What is built at once is
+// noticed in different functions.
+var codeMutants = []struct {
+	name    string
+	to      target
+	edits   []edit
+	noticed map[string]string // what was changed, by the function that then differs from the model
+}{
+	{"first", amd64, []edit{
+		{"seqlock/publish_amd64.s", []string{
+			"\tMOVQ BX, (VERSION)   \\ // W1\n\tMOVQ 0(SI), DX       \\\n\tANDQ 0(R9), DX       \\\n\tMOVQ DX, 0(PAYLOAD)  \\ // W2\n",
+			"\tMOVQ 0(SI), DX       \\\n\tANDQ 0(R9), DX       \\\n\tMOVQ DX, 0(PAYLOAD)  \\ // W2\n\tMOVQ BX, (VERSION)   \\ // W1\n",
+			"\tMOVQ BX, (VERSION)          \\ // W1\n", "",
+		}},
+		{"ring/load3_go_unsafe.go", []string{
+			"\t\ta, b, c := ", "\t\tlast := atomic.LoadUint64(&s[0])\n\t\ta, b, c := ",
+			"atomic.LoadUint64(&s[0]); version == want {                                // R3", "last; version == want {",
+		}},
+		{"seqlock/load_go_unsafe.go", []string{"return atomic.LoadUint64(version) // R3", "return want"}},
+		{"ring/writer_unsafe.go", []string{
+			"\tatomic.StoreUint64(words.epochFirst, next)\n", "",
+			"\tatomic.AddUint64(words.epoch, 1)\n", "\tatomic.AddUint64(words.epoch, 1)\n\tatomic.StoreUint64(words.epochFirst, next)\n",
+			"\tatomic.StoreUint64(w.words.state, uint64(layout.StateClosed))\n\tw.ringBell()\n",
+			"\tw.ringBell()\n\tatomic.StoreUint64(w.words.state, uint64(layout.StateClosed))\n",
+		}},
+		{"segment/doorbell.go", []string{
+			"\tticket := atomic.LoadUint32(d.ticket())\n\tatomic.StoreUint32(d.Waiting(), 1)\n",
+			"\tatomic.StoreUint32(d.Waiting(), 1)\n\tticket := atomic.LoadUint32(d.ticket())\n",
+		}},
+	}, map[string]string{
+		"Writer.Publish": "three words: a word of the payload before the odd version",
+		"seqlock.store":  "any words: no odd version",
+		"Reader.Poll":    "three words: the second look before the payload",
+		"Reader.Latest":  "any words: no second look",
+		"NewWriter":      "the epoch before its first record",
+		"Writer.Close":   "the ring before the state",
+		"doorbell.Arm":   "the ticket after the mark",
+	}},
+	{"second", amd64, []edit{
+		{"seqlock/publish_amd64.s", []string{
+			"view:\n", "view:\n\tMOVQ Publisher_Head(DI), AX\n\tMOVQ R8, (AX)\n",
+			"head: // after", "head:\n\tMOVQ R8, Publisher_Next(DI)\n\tRET // after",
+		}},
+		{"ring/follower.go", []string{
+			"f.version(f.next) < finished(f.next) && ", "",
+			"for range f.slots {", "for range min(f.slots, 0) {",
+		}},
+		{"ring/recover_unsafe.go", []string{
+			"\tmendView(w, masks, next)\n\tatomic.StoreUint64(w.head, next)\n", "\tatomic.StoreUint64(w.head, next)\n\tmendView(w, masks, next)\n",
+		}},
+		{"segment/doorbell.go", []string{
+			"\tatomic.StoreUint32(d.Waiting(), 0)\n\tatomic.AddUint32(d.ticket(), 1)\n", "\tatomic.AddUint32(d.ticket(), 1)\n\tatomic.StoreUint32(d.Waiting(), 0)\n",
+		}},
+	}, map[string]string{
+		"seqlock.Publish": "the head before the view",
+		"Reader.Poll":     "no second look at the slot of a closed ring",
+		"Reader.Seek":     "no look beyond the head",
+		"NewWriter":       "the head before the view is mended",
+		"Writer.Close":    "the mark cleared after the ticket",
+	}},
+	{"first", arm64, []edit{
+		{"seqlock/publish_arm64.s", []string{"\tDMB  $0xA                   \\\n", ""}},
+		{"seqlock/load_arm64.s", []string{"\tLDAR (R0), R5          // R1", "\tMOVD (R0), R5", "\tDMB $0x9\n\tRET", "\tRET"}},
+		{"ring/writer_unsafe.go", []string{
+			"\tatomic.StoreUint64(words.state, uint64(layout.StateOpen))\n\tatomic.AddUint64(words.epoch, 1)\n",
+			"\tatomic.AddUint64(words.epoch, 1)\n\tatomic.StoreUint64(words.state, uint64(layout.StateOpen))\n",
+		}},
+	}, map[string]string{
+		"seqlock.store": "no DMB ISHST",
+		"Reader.Poll":   "LDR version instead of LDAR",
+		"Reader.Peek":   "no DMB ISHLD behind a lease",
+		"NewWriter":     "the state after the epoch",
+	}},
+	{"second", arm64, []edit{
+		{"seqlock/publish_arm64.s", []string{
+			"\tMOVD R4, (VERSION)          \\ // W1\n\tDMB  $0xA                   \\\n", "\tSTLR R4, (VERSION)          \\\n",
+		}},
+		{"seqlock/load_arm64.s", []string{"\tDMB    $0x9\n\tMOVD   (R0), R5", "\tMOVD   (R0), R5"}},
+	}, map[string]string{
+		"seqlock.Publish": "STLR odd instead of STR, DMB ISHST",
+		"Reader.Poll":     "no DMB ISHLD before the second look",
+	}},
+	{"third", arm64, []edit{
+		{"seqlock/publish_arm64.s", []string{"\tSTLR R4, (VERSION)            // W3", "\tMOVD R4, (VERSION)"}},
+		{"seqlock/load_arm64.s", []string{"\tDMB    $0x9\n\tMOVD   (R0), R5", "\tLDAR   (R0), R5"}},
+	}, map[string]string{
+		"seqlock.store": "STR even instead of STLR",
+		"Reader.Poll":   "LDAR for the second look instead of DMB ISHLD, LDR",
+	}},
+	{"fourth", arm64, []edit{
+		{"seqlock/publish_arm64.s", []string{"\tSTLR R3, (R8)      // after", "\tMOVD R3, (R8)      // after"}},
+		{"seqlock/load_arm64.s", []string{"\tDMB    $0x9\n", "\tDMB    $0xA\n"}},
+	}, map[string]string{
+		"Writer.Publish": "STR head instead of STLR",
+		"Reader.Poll":    "DMB ISHST instead of DMB ISHLD",
+	}},
+}
+
+// TestMachineCodeMutants: a source that is not the model's any more is told from it, without running anything.
+func TestMachineCodeMutants(t *testing.T) {
+	for _, m := range codeMutants {
+		t.Run(m.to.arch+"/"+m.name, func(t *testing.T) {
+			t.Parallel()
+			built := compile(t, m.to.arch, m.edits...)
+			for function, what := range m.noticed {
+				difference, _ := compareAll(functions[function](), m.to, built)
+				assert.Regexp(t, `: access \d+ differs`, difference, "%s is not noticed in %s", what, function)
+				assert.NotContains(t, difference, ": the machine code ", what) // failing to execute would prove nothing
+				t.Logf("%s: %s: %s", function, what, difference)
+			}
+		})
+	}
+}
