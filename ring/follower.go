@@ -47,8 +47,8 @@ func newFollower(w words, m Memory, g Geometry, o ReaderOptions) (follower, erro
 }
 
 // loadEpoch returns the epoch and its first record. The writer stores the first record before the
-// epoch that it belongs to; should another takeover come between the two loads, the record is of
-// a later epoch, which the next call corrects.
+// epoch that it belongs to, so the one returned here is of that epoch or, while another takeover is under
+// way, of the next, which the next call corrects. The two words alone cannot tell.
 func (f *follower) loadEpoch() (epoch, first uint64) {
 	epoch = atomic.LoadUint64(f.words.epoch)
 	return epoch, atomic.LoadUint64(f.words.epochFirst)
