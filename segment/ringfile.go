@@ -25,17 +25,14 @@ func (s *Segment) reserve(o Options) error {
 	if want.Policy != hugepages.Off {
 		var file *hugepages.File
 		if file, noFile = hugepages.NewFile(s.ringName(), s.geometry.RingSize(), o.Mode, want); noFile == nil {
-			s.geometry = s.geometry.InFile(file.Path)
 			err := s.mapRingFile(file.FD, file.Size, true)
 			if err == nil {
-				err = sys.Reserve(s.fd, s.geometry.SegmentSize)
+				s.geometry = s.geometry.InFile(file.Path)
+				sys.Close(file.FD) // the mapping holds the lock
+				return sys.Reserve(s.fd, s.geometry.SegmentSize)
 			}
-			if err != nil {
-				file.Abandon()
-				return err
-			}
-			sys.Close(file.FD) // the mapping holds the lock
-			return nil
+			file.Abandon()
+			noFile = &hugepages.UnavailableError{Reason: fmt.Sprintf("%s cannot be mapped: %v", file.Path, err), Err: err}
 		}
 	}
 	s.geometry.Fallback, err = hugepages.Reserve(s.fd, Dir, s.geometry.SegmentSize, want, noFile)
