@@ -60,8 +60,8 @@ python: ## Test the Python client, with its extension and without
 
 # Twice, because a run sees only the files of its build.
 lint: ## The linter, built from tools/go.mod
-	$(GO) tool -modfile=tools/go.mod golangci-lint run
-	$(GO) tool -modfile=tools/go.mod golangci-lint run --build-tags purego
+	$(GO) tool -modfile=tools/go.mod golangci-lint run --allow-parallel-runners
+	$(GO) tool -modfile=tools/go.mod golangci-lint run --allow-parallel-runners --build-tags purego
 
 tidy: ## Check formatting and modules
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "not gofmt's: $$files"; exit 1; }
