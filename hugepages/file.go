@@ -22,8 +22,8 @@ type File struct {
 }
 
 // NewFile makes the file name, in the first hugetlbfs that can give n bytes in pages of the wanted size: by
-// the mount table, smallest pages first. A file of less than one page gets one only if that is required, and of
-// a size above 2 MiB only if that size is wanted. The file that is returned has all of its pages: no later access can fail.
+// the mount table, smallest pages first. A file of less than one page gets one only if that is required, and pages
+// above 2 MiB only if it is as large as one of them, or if that size is wanted. The file that is returned has all of its pages: no later access can fail.
 func NewFile(name string, n uint64, mode fs.FileMode, want Want) (*File, *UnavailableError) {
 	return newFile(os.DirFS("/"), name, n, mode, want)
 }
@@ -43,9 +43,8 @@ func newFile(root fs.FS, name string, n uint64, mode fs.FileMode, want Want) (*F
 		return nil, &UnavailableError{Reason: err.Error(), Err: err}
 	}
 	pools := PoolsIn(root)
-	smallest := want.size()
-	if want.Policy == Prefer && n < smallest {
-		return nil, tooSmall(n, smallest)
+	if want.Policy == Prefer && n < want.size() {
+		return nil, tooSmall(n, want.size())
 	}
 	var missing *UnavailableError
 	for _, m := range found {
