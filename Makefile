@@ -28,7 +28,7 @@ race: ## Test under the race detector, which needs a C compiler
 	CGO_ENABLED=1 $(GO) test -race $$($(GO) list ./... | grep -v /model$$)
 
 mutants: ## Remove each order and check from the source: the tests must fail
-	TICKRING_MUTANTS=1 $(GO) test -count=1 -v -timeout 20m ./test/mutants
+	TICKRING_MUTANTS=1 $(GO) test -count=1 -v -timeout 20m -run Mutants ./test/mutants ./test/torture
 
 purego: ## Test without assembly
 	$(GO) vet -tags purego ./... && $(GO) test -tags purego ./...

@@ -39,7 +39,7 @@ func recoverRing(w *words, masks []uint64) (next uint64, err error) {
 func mendView(w *words, masks []uint64, next uint64) {
 	version := (*uint64)(w.viewVersion)
 	if next == 0 {
-		if atomic.LoadUint64(version) != 0 { // cut short in the very first record
+		if atomic.LoadUint64(version) != 0 { // by no crash, since the slot of record 0 comes before its view
 			for i := range w.words {
 				atomic.StoreUint64((*uint64)(unsafe.Add(w.view, 8*i)), 0)
 			}

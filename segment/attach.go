@@ -71,6 +71,10 @@ func (s *Segment) takeOver() (err error) {
 	if s.geometry.Version != layout.Version {
 		err = fmt.Errorf("%w: segment has version %d, this program writes version %d", ErrVersion, s.geometry.Version, layout.Version)
 	}
+	if err == nil && s.geometry.Doorbell {
+		// A process's first takes milliseconds, in which the ring need not be without a writer.
+		err = registerBarrier()
+	}
 	if err == nil {
 		err = s.own()
 	}
@@ -166,13 +170,15 @@ func (s *Segment) nameWriter() error {
 // stillNamed makes sure that nobody gave the name to another object while this one was being opened
 // and locked.
 func (s *Segment) stillNamed() error {
-	opened, err := sys.Stat(s.fd)
-	if err != nil {
-		return err
-	}
-	named, err := sys.StatName(s.path())
-	if err != nil || named.Device != opened.Device || named.Inode != opened.Inode {
+	if !isNamed(s.fd, s.path()) {
 		return ErrReplaced
 	}
 	return nil
+}
+
+// isNamed tells whether path is the name of the open file.
+func isNamed(fd int, path string) bool {
+	opened, err := sys.Stat(fd)
+	named, nameErr := sys.StatName(path)
+	return err == nil && nameErr == nil && named.Device == opened.Device && named.Inode == opened.Inode
 }

@@ -69,8 +69,8 @@ func (c companion) removeIfLeft(name string) {
 	}
 	defer sys.Close(fd)
 	// With the lock in hand its creator is dead: if it gave the object its name, that can be seen now.
-	if locked, err := sys.TryLock(fd); err != nil || !locked {
-		return
+	if locked, err := sys.TryLock(fd); err != nil || !locked || !isNamed(fd, c.path) {
+		return // in use, or removed meanwhile by another who had the lock
 	}
 	s, err := attachHeader(name)
 	if err == nil {

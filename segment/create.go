@@ -85,6 +85,9 @@ func create(name string, g layout.Geometry, o Options) (_ *Segment, err error) {
 		}
 	}
 	if g.Doorbell {
+		if err := registerBarrier(); err != nil {
+			return nil, err
+		}
 		if s.doorbell, err = createDoorbell(path, g.Created); err != nil {
 			return nil, err
 		}

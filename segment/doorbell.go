@@ -40,11 +40,17 @@ func doorbellPath(segment string, created uint64) string {
 	return companionName(segment, created, doorbellSuffix)
 }
 
-// createDoorbell makes the doorbell of the segment at path, for this process to ring.
-func createDoorbell(segment string, created uint64) (*doorbell, error) {
+// registerBarrier is what a process does before it rings a doorbell: it makes the barrier of those who sleep
+// one of its own.
+func registerBarrier() error {
 	if err := sys.RegisterBarrier(); err != nil {
-		return nil, fmt.Errorf("doorbell: membarrier: %w", err)
+		return fmt.Errorf("doorbell: membarrier: %w", err)
 	}
+	return nil
+}
+
+// createDoorbell makes the doorbell of the segment at path.
+func createDoorbell(segment string, created uint64) (*doorbell, error) {
 	path := doorbellPath(segment, created)
 	fd, err := sys.OpenUnnamed(Dir, 0o600)
 	if err != nil {
@@ -99,9 +105,6 @@ func openDoorbell(segment string, created uint64, owner uint32) (*doorbell, erro
 
 // reopenDoorbell is for a writer that takes over: it makes the doorbell anew if somebody removed it.
 func reopenDoorbell(segment string, created uint64, owner uint32) (*doorbell, error) {
-	if err := sys.RegisterBarrier(); err != nil {
-		return nil, fmt.Errorf("doorbell: membarrier: %w", err)
-	}
 	d, err := openDoorbell(segment, created, owner)
 	if errors.Is(err, fs.ErrNotExist) {
 		return createDoorbell(segment, created)

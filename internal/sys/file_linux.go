@@ -54,11 +54,17 @@ func OpenUnnamed(dir string, mode fs.FileMode) (fd int, err error) {
 // CreateLocked makes the file of a path, with the writer's lock taken before anybody who looks for files without
 // one can have removed it. EEXIST if there is one already.
 func CreateLocked(path string, mode fs.FileMode) (fd int, err error) {
-	for range createTries {
+	for try := range createTries {
+		if try > 0 {
+			time.Sleep(createPause)
+		}
 		err = retry(func() (err error) {
 			fd, err = unix.Open(path, unix.O_CREAT|unix.O_EXCL|unix.O_RDWR|unix.O_NOFOLLOW|unix.O_CLOEXEC, uint32(mode.Perm()))
 			return err
 		})
+		if try > 0 && errors.Is(err, unix.EEXIST) { // still the one of the try before
+			continue
+		}
 		if err != nil {
 			return -1, err
 		}
@@ -79,8 +85,12 @@ func CreateLocked(path string, mode fs.FileMode) (fd int, err error) {
 	return -1, err
 }
 
-// createTries bounds how often somebody may remove the file in the moment before it is locked.
-const createTries = 16
+// createTries and createPause bound how long somebody who looks for files without a lock may hold, before removing
+// it, the one that was just made.
+const (
+	createTries = 1000
+	createPause = time.Millisecond
+)
 
 // OpenHuge opens a file that must be a regular one on a hugetlbfs, without following a link, and without an effect
 // if it is something else. info is zero if the file could not be looked at; ENODEV if it is not on a hugetlbfs.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -226,6 +227,44 @@ func TestLockEndsWithTheDescription(t *testing.T) {
 	ok, err = TryLock(fd)
 	require.NoError(t, err)
 	assert.True(t, ok)
+}
+
+// Somebody removes every file that has no lock, as quickly as it can, and holds it for a moment before.
+func TestCreateLockedBesideASweep(t *testing.T) {
+	path, done, swept := shm+testkit.Name(t), make(chan struct{}), make(chan int)
+	go func() {
+		n := 0
+		defer func() { swept <- n }()
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			fd, err := Open(path, true)
+			if err != nil {
+				continue
+			}
+			opened, _ := Stat(fd)
+			ok, _ := TryLock(fd)
+			if named, err := StatName(path); ok && err == nil && named.Inode == opened.Inode {
+				runtime.Gosched()
+				_ = Unlink(path)
+				n++
+			}
+			Close(fd)
+		}
+	}()
+	for range 2000 {
+		fd, err := CreateLocked(path, 0o600)
+		if !assert.NoError(t, err) {
+			break
+		}
+		assert.NoError(t, Unlink(path))
+		Close(fd)
+	}
+	close(done)
+	t.Logf("%d were removed before they were locked", <-swept)
 }
 
 func TestFree(t *testing.T) {

@@ -12,7 +12,7 @@ template <class T>
 void mend_view(const ring& r, word next) {
     const word version = load_acquire(r.view_version);
     if (next == 0) {
-        if (version != 0) {  // cut short in the very first record
+        if (version != 0) {  // by no crash: the slot of record 0 comes before its view
             for (std::size_t i = 0; i < word_count<T>; ++i) {
                 store_relaxed(r.view + i, word{0});
             }

@@ -238,7 +238,7 @@ def _recover(segment: Segment, ring: Ring) -> None:
     view_version = words.load(g.view_version_offset)
     if n > 0 and view_version != 2 * n:
         ring.mend_view(n - 1)
-    elif n == 0 and view_version != 0:  # cut short in the very first record
+    elif n == 0 and view_version != 0:  # by no crash: the slot of record 0 comes before its view
         for i in range(g.record.words):
             words.store(g.view_offset + 8 * i, 0)
         words.store(g.view_version_offset, 0)

@@ -1,0 +1,112 @@
+package torture
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tickring/tickring/internal/testkit"
+)
+
+// mutant is a change of a file: each old text, which must be there once, becomes the new one.
+type mutant struct {
+	name    string
+	file    string
+	changes []string // old, new, old, new, …
+}
+
+const (
+	takeover = "ring/recover_unsafe.go"
+	writer   = "ring/writer_unsafe.go"
+)
+
+// mutants are of what follows on a crash. That the view comes before the head is not among them, since a takeover mends
+// either; nor is what clears the view of an empty ring, since no crash leaves one that is not clear.
+var mutants = []mutant{
+	{"finished records are not counted", takeover, []string{"for range w.slotMask + 1 {", "for range 0 {"}},
+	{"one record too far", takeover, []string{"mendView(w, masks, next)\n\tatomic", "next++\n\tatomic"}},
+	{"the record that was cut short counts", takeover, []string{
+		"if w.version(next) != finished(next) {\n\t\t\tbreak", "if w.version(next) < finished(next)-1 {\n\t\t\tbreak",
+	}},
+	{"the view is not mended", takeover, []string{"mendView(w, masks, next)\n\tatomic", "atomic"}},
+	{"the view is mended with another record", takeover, []string{"unsafe.Add(w.slot(next-1), 8)", "unsafe.Add(w.slot(next), 8)"}},
+	{"a view that is odd is left", takeover, []string{
+		"if atomic.LoadUint64(version) != finished(next-1) {", "if atomic.LoadUint64(version) < finished(next-1)-1 {",
+	}},
+	{"the head is not stored", takeover, []string{"atomic.StoreUint64(w.head, next)\n\treturn", "return"}},
+	{"the epoch's first record is not stored", writer, []string{"atomic.StoreUint64(words.epochFirst, next)\n", ""}},
+	{"the epoch comes before its first record", writer, []string{
+		"\tatomic.AddUint64(words.epoch, 1)\n", "",
+		"\tatomic.StoreUint64(words.epochFirst, next)\n", "\tatomic.AddUint64(words.epoch, 1)\n\tatomic.StoreUint64(words.epochFirst, next)\n",
+	}},
+	{"the epoch stays", writer, []string{"\tatomic.AddUint64(words.epoch, 1)\n", ""}},
+	{"the state stays closed", writer, []string{"\tatomic.StoreUint64(words.state, uint64(layout.StateOpen))\n", ""}},
+	{"the head comes before its record", "seqlock/publish_amd64.s", []string{
+		"slots3:\n\tSLOT\n", "slots3:\n\tLEAQ 1(R8), DX\n\tMOVQ Publisher_Head(DI), AX\n\tMOVQ DX, (AX)\n\tSLOT\n",
+		"head: // after every slot that it counts: a reader or a successor that sees it sees them\n\tMOVQ Publisher_Head(DI), AX\n\tMOVQ R8, (AX)\n", "head:\n",
+	}},
+	{"the lock is not taken", "segment/attach.go", []string{
+		"\t\terr = s.own()\n", "\t\ts.memory, err = sys.Map(s.fd, s.geometry.SegmentSize, true)\n",
+	}},
+	{"the object has its name before it is whole", "segment/create.go", []string{
+		"\tif err := s.reserve(o); err != nil {", "\tif err := sys.Link(fd, path); err != nil {\n\t\treturn nil, err\n\t}\n\tif err := s.reserve(o); err != nil {",
+		"\tif err := sys.Link(fd, path); err != nil { // complete, and only now with a name\n\t\treturn nil, err\n\t}\n", "",
+	}},
+	{"nothing is swept", "segment/companion.go", []string{"for _, c := range companions(name) {", "for _, c := range companions(name)[:0] {"}},
+}
+
+func TestMutantsAreCaught(t *testing.T) {
+	if os.Getenv("TICKRING_MUTANTS") == "" {
+		t.Skip("builds the tests anew for each mutant: make mutants")
+	}
+	canTrace(t)
+	root := testkit.ModuleRoot(t)
+	for _, m := range mutants {
+		t.Run(m.name, func(t *testing.T) {
+			cmd := exec.Command("go", "test", "-count=1", "-failfast", "-timeout=120s", "-run=Killed$|EveryStore",
+				"-overlay="+overlay(t, root, m), "./test/torture")
+			cmd.Dir = root
+			cmd.Env = append(os.Environ(), "TICKRING_MUTANTS=")
+			out, err := cmd.CombinedOutput()
+			require.Error(t, err, "the mutant survived")
+			assert.NotContains(t, string(out), "build failed")
+			t.Log(first(string(out), "Error:", "ended early", "panic:"))
+		})
+	}
+}
+
+// overlay writes the mutant's file and the description of the replacement.
+func overlay(t *testing.T, root string, m mutant) string {
+	t.Helper()
+	path := filepath.Join(root, m.file)
+	source, err := os.ReadFile(path)
+	require.NoError(t, err)
+	text := string(source)
+	for i := 0; i < len(m.changes); i += 2 {
+		require.Equal(t, 1, strings.Count(text, m.changes[i]), "%s has not exactly one %q", m.file, m.changes[i])
+		text = strings.Replace(text, m.changes[i], m.changes[i+1], 1)
+	}
+	dir := t.TempDir()
+	changed, file := filepath.Join(dir, filepath.Base(path)), filepath.Join(dir, "overlay.json")
+	require.NoError(t, os.WriteFile(changed, []byte(text), 0o600))
+	replace, err := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, replace, 0o600))
+	return file
+}
+
+// first is the first line with one of some texts in it, and what follows.
+func first(out string, texts ...string) string {
+	for _, text := range texts {
+		if i := strings.Index(out, text); i >= 0 {
+			return strings.Join(strings.Fields(out[i:min(len(out), i+300)]), " ")
+		}
+	}
+	return ""
+}
