@@ -15,7 +15,7 @@ type UnavailableError struct {
 
 	PageBytes uint64 // size of the pages that were asked for; 0 if it did not come to that
 	Wanted    uint64 // pages
-	Free      uint64 // pages to be had
+	Free      uint64 // pages to be had, at the most: what a mount has of its own counts, also where its files have it already
 
 	Err error // of the system, or nil
 }

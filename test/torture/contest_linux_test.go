@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -70,7 +71,7 @@ func TestOneOfManyTakesOver(t *testing.T) {
 		epoch := sc.status().Epoch
 		a.Say("flood")
 		require.Equal(t, "flooding", a.Line())
-		say(others, "contend "+sc.name)
+		say(others, fmt.Sprintf("contend %s %d", sc.name, epoch))
 		chance(random, 2*time.Millisecond)
 		a.kill()
 		winner, r := sc.winner(others)

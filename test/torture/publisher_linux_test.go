@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -168,7 +169,8 @@ func (p *publishing[T]) prepare(line []string) (func() error, error) {
 	case "takeover":
 		return p.opening(func() (*segment.Segment, error) { return segment.OpenWriter(line[1]) }), nil
 	case "contend":
-		return p.contend(line[1]), nil
+		epoch, err := strconv.ParseUint(line[2], 10, 64)
+		return p.contend(line[1], epoch), err
 	case "succeed":
 		return p.succeed(line[1]), nil
 	case "follow":
@@ -242,8 +244,8 @@ func (p *publishing[T]) opening(open func() (*segment.Segment, error)) func() er
 	}
 }
 
-// contend tries to take a ring over until it has it, or another has: then the error is ErrWriterExists.
-func (p *publishing[T]) contend(name string) func() error {
+// contend tries to take over a ring that is in an epoch until it has it, or another has: then the error is ErrWriterExists.
+func (p *publishing[T]) contend(name string, epoch uint64) func() error {
 	take := p.opening(func() (*segment.Segment, error) { return segment.OpenWriter(name) })
 	return func() error {
 		watched, err := segment.Attach(name)
@@ -251,16 +253,12 @@ func (p *publishing[T]) contend(name string) func() error {
 			return err
 		}
 		defer watched.Close()
-		before, err := watched.Status()
-		if err != nil {
-			return err
-		}
 		for {
 			atomic.StoreUint64(p.receipts.tried(), segment.Heartbeat())
 			if err := take(); !errors.Is(err, segment.ErrWriterExists) {
 				return err
 			}
-			if now, err := watched.Status(); err != nil || now.Epoch != before.Epoch {
+			if now, err := watched.Status(); err != nil || now.Epoch != epoch {
 				return errors.Join(err, segment.ErrWriterExists)
 			}
 			sys.Sleep(pollInterval) // who dies needs a CPU, too
@@ -270,9 +268,16 @@ func (p *publishing[T]) contend(name string) func() error {
 
 // succeed takes a ring over as soon as its writer is gone, and publishes.
 func (p *publishing[T]) succeed(name string) func() error {
-	take := p.contend(name)
 	return func() error {
-		if err := take(); err != nil {
+		watched, err := segment.Attach(name)
+		if err != nil {
+			return err
+		}
+		before, err := watched.Status()
+		if err := errors.Join(err, watched.Close()); err != nil {
+			return err
+		}
+		if err := p.contend(name, before.Epoch)(); err != nil {
 			return err
 		}
 		if n := atomic.LoadUint64(p.receipts.returned()); n > p.w.Head() {
