@@ -99,8 +99,9 @@ func takeOver[T any](name string) (*ring.Writer[T], error) {
 }
 
 const (
-	tornRecords = 50_000 // that each reader checks
-	tornLaps    = 100    // and times that it must have been overtaken, or it was not put to the test
+	tornReads   = 200_000 // that each reader tries; one that is overtaken counts: it ran the same race
+	tornRecords = 100     // that it must have been given
+	tornLaps    = 100     // and times that it must have been overtaken, or it was not put to the test
 )
 
 // readTorn checks records until it has seen enough; how is the method that it reads with.
@@ -115,11 +116,11 @@ func readTorn[T comparable](of func(uint64) T) func(name, how string) error {
 			return err
 		}
 		read := readers(memory, r)[how]
-		records, laps, last := 0, 0, uint64(0)
+		records, laps, last, wanted := 0, 0, uint64(0), tornLaps
 		if how == "latest" {
-			records, laps = -9*tornRecords, tornLaps // it is overtaken as often, but tries again by itself
+			wanted = 0 // it is overtaken as often, but tries again by itself
 		}
-		for records < tornRecords || laps < tornLaps {
+		for records+laps < tornReads || records < tornRecords || laps < wanted {
 			err := read(func(n uint64, rec *T) error {
 				if want := of(n); *rec != want {
 					return fmt.Errorf("record %d is torn or another: %v, want %v", n, *rec, want)
