@@ -3,7 +3,7 @@ package host
 import (
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"strconv"
 	"strings"
 	"syscall"
@@ -73,7 +73,7 @@ func lockError(n uint64, err error) *LockError {
 	if e.Limit, e.Hard, limitErr = sys.LockLimit(); limitErr != nil {
 		return e
 	}
-	if status, err := os.ReadFile("/proc/self/status"); err == nil {
+	if status, err := fs.ReadFile(sys.Root, "proc/self/status"); err == nil {
 		e.Locked = lockedBytes(string(status))
 	}
 	over := e.Limit < e.Locked || e.Limit-e.Locked < n

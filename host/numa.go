@@ -73,7 +73,7 @@ func Bind(b []byte, node int) error {
 		return nil
 	}
 	e := nodeError("bind to", node, err)
-	if nodes, _ := (tree{os.DirFS("/")}).cpus("sys/devices/system/node/has_memory"); slices.Contains(nodes, node) && errors.Is(err, syscall.EINVAL) {
+	if nodes, _ := (tree{sys.Root}).cpus("sys/devices/system/node/has_memory"); slices.Contains(nodes, node) && errors.Is(err, syscall.EINVAL) {
 		e.Reason = nil // then it is b that is no good
 	}
 	return e

@@ -25,7 +25,7 @@ type File struct {
 // the mount table, smallest pages first. A file of less than one page gets one only if that is required, and pages
 // above 2 MiB only if it is as large as one of them, or if that size is wanted. The file that is returned has all of its pages: no later access can fail.
 func NewFile(name string, n uint64, mode fs.FileMode, want Want) (*File, *UnavailableError) {
-	return newFile(os.DirFS("/"), name, n, mode, want)
+	return newFile(sys.Root, name, n, mode, want)
 }
 
 const usualSize = 2 << 20
@@ -88,7 +88,11 @@ func sizes(pools []Pool) (texts []string) {
 
 // reserve is the command that makes a pool large enough for wanted pages more than are in use, and mounts it.
 func reserve(p Pool, wanted uint64, dir string) string {
-	command := "as root: ringctl hugepages"
+	return "as root: " + reserveCommand(p, wanted, dir)
+}
+
+func reserveCommand(p Pool, wanted uint64, dir string) string {
+	command := "ringctl hugepages"
 	if wanted > p.Available() {
 		command += fmt.Sprintf(" --reserve %d", p.Total-p.Available()+wanted)
 	}
@@ -124,7 +128,7 @@ func (m Mount) newFile(pool Pool, name string, n uint64, mode fs.FileMode, want 
 	case e.Wanted > room:
 		e.Free, e.Err = room, syscall.ENOSPC
 		e.Reason = fmt.Sprintf("%s has room for %d pages of %s, %d wanted", m.Dir, room, FormatSize(m.PageBytes), e.Wanted)
-		e.Remedy = fmt.Sprintf("as root: mount -o remount,size=%s %s", FormatSize(m.SizeBytes+(e.Wanted-room)*m.PageBytes), m.Dir)
+		e.Remedy = m.anew(pool, e.Wanted)
 		return nil, e
 	}
 	f := &File{Path: filepath.Join(m.Dir, name), Size: e.Wanted * m.PageBytes}
@@ -143,10 +147,19 @@ func (m Mount) newFile(pool Pool, name string, n uint64, mode fs.FileMode, want 
 	}
 	e.Err = err
 	e.Reason = fmt.Sprintf("%s: %v", f.Path, err)
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.ENOMEM) {
+	switch {
+	case errors.Is(err, syscall.ENOSPC) && f.FD < 0:
+		e.Reason = m.Dir + " has no inode left"
+		e.Remedy = m.anew(pool, e.Wanted)
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.ENOMEM):
 		e.Reason += ": does the control group limit huge pages (hugetlb.*.max)?"
 	}
 	return nil, e
+}
+
+// anew is the command that mounts it without the limits that it has: to remount it succeeds and changes none.
+func (m Mount) anew(pool Pool, wanted uint64) string {
+	return fmt.Sprintf("as root: umount %s && %s", m.Dir, reserveCommand(pool, wanted, m.Dir))
 }
 
 // shortOf says that the pool has too few pages.

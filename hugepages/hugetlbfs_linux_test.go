@@ -73,7 +73,7 @@ func TestHugetlbfsRefuses(t *testing.T) {
 		pages int
 		args  []string // policy, slots, page size, texts of the error
 	}{
-		"too few pages":       {2, []string{"require", "262144", "0", "has room for 2 pages of 2M, 4 wanted: as root: mount -o remount,size=8M "}},
+		"too few pages":       {2, []string{"require", "262144", "0", "has room for 2 pages of 2M, 4 wanted: as root: umount "}},
 		"absurdly few pages":  {1, []string{"require", "1099511627776", "0", "pages of 2M free, 16777216 wanted: as root: ringctl hugepages --reserve 167772"}},
 		"another page size":   {1, []string{"require", "65536", "4096", "this machine has no huge pages of 4K, but of 2M"}},
 		"1 GiB not mounted":   {1, []string{"require", "65536", "1073741824", "no hugetlbfs with pages of 1G is mounted", "--size 1G --mount", "/dev/shm gives huge pages of 2M, not of 1G"}},
@@ -95,8 +95,7 @@ func TestPreferFallsBackFromHugetlbfs(t *testing.T) {
 	assert.Equal(t, got.Writer, got.Reader)
 	assert.Equal(t, "tmpfs", got.Reader.Backing)
 	assert.Zero(t, got.Reader.HugeBytes)
-	assert.Contains(t, got.Reader.Fallback, "has room for 1 pages of 2M, 2 wanted: as root: mount -o remount,size=4M ")
-	assert.Contains(t, got.Reader.Fallback, "has room for 1 pages of 2M, 2 wanted: as root: mount -o remount,size=4M ")
+	assert.Contains(t, got.Reader.Fallback, "has room for 1 pages of 2M, 2 wanted: as root: umount ")
 	assert.Contains(t, got.Reader.Fallback, "; /dev/shm is a tmpfs mounted without huge pages: as root: mount -o remount,huge=advise /dev/shm")
 }
 

@@ -3,9 +3,12 @@ package hugepages
 import (
 	"bufio"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/tickring/tickring/internal/sys"
 )
 
 // Report says which pages a mapping really has in this process.
@@ -49,7 +52,7 @@ func Measure(b []byte) (Report, error) {
 
 // mapping returns the fields of the mapping at address start, in bytes.
 func mapping(start uintptr) (map[string]uint64, error) {
-	f, err := os.Open("/proc/self/smaps")
+	f, err := sys.Root.Open("proc/self/smaps")
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +86,7 @@ func mapping(start uintptr) (map[string]uint64, error) {
 
 // transparentSize is the size of a transparent huge page.
 func transparentSize() int {
-	b, err := os.ReadFile("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size")
+	b, err := fs.ReadFile(sys.Root, "sys/kernel/mm/transparent_hugepage/hpage_pmd_size")
 	if n, convErr := strconv.Atoi(strings.TrimSpace(string(b))); err == nil && convErr == nil {
 		return n
 	}

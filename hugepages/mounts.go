@@ -3,11 +3,11 @@ package hugepages
 import (
 	"cmp"
 	"io/fs"
-	"os"
 	"slices"
 	"strconv"
 
 	"github.com/tickring/tickring/internal/mounts"
+	"github.com/tickring/tickring/internal/sys"
 )
 
 // Mount is a mounted hugetlbfs.
@@ -23,7 +23,7 @@ type Mount struct {
 }
 
 // Mounts returns the hugetlbfs mounts that this process sees, those with the smallest pages first.
-func Mounts() ([]Mount, error) { return MountsIn(os.DirFS("/")) }
+func Mounts() ([]Mount, error) { return MountsIn(sys.Root) }
 
 // MountsIn is [Mounts] of a tree with a machine's /proc and /sys.
 func MountsIn(root fs.FS) ([]Mount, error) {

@@ -3,11 +3,12 @@ package hugepages
 import (
 	"cmp"
 	"io/fs"
-	"os"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/tickring/tickring/internal/sys"
 )
 
 // Pool is the huge pages of one size that the kernel keeps for hugetlbfs, in all NUMA nodes.
@@ -27,7 +28,7 @@ func (p Pool) Available() uint64 { return p.Free - min(p.Reserved, p.Free) }
 func (p Pool) OnDemand() uint64 { return p.Overcommit - min(p.Surplus, p.Overcommit) }
 
 // Pools returns this machine's pools by page size; none if the kernel has none, or does not show them.
-func Pools() []Pool { return PoolsIn(os.DirFS("/")) }
+func Pools() []Pool { return PoolsIn(sys.Root) }
 
 // PoolsIn is [Pools] of a tree with a machine's /sys.
 func PoolsIn(root fs.FS) []Pool {

@@ -2,7 +2,7 @@ package hugepages
 
 import (
 	"fmt"
-	"os"
+	"io/fs"
 	"strings"
 	"syscall"
 
@@ -32,7 +32,7 @@ func Reserve(fd int, dir string, n uint64, want Want, noFile *UnavailableError) 
 // could not.
 func reserveHuge(fd int, dir string, n uint64, want Want) *UnavailableError {
 	page := uint64(transparentSize())
-	all, err := mounts.In(os.DirFS("/"))
+	all, err := mounts.In(sys.Root)
 	m, mounted := mounts.At(all, dir)
 	huge := m.Options["huge"]
 	switch enabled := shmemEnabled(); {
@@ -45,7 +45,7 @@ func reserveHuge(fd int, dir string, n uint64, want Want) *UnavailableError {
 	case enabled == "deny":
 		return &UnavailableError{
 			Reason: "shared memory is denied transparent huge pages",
-			Remedy: "as root: echo never >" + shmemEnabledFile,
+			Remedy: "as root: echo never >/" + shmemEnabledFile,
 		}
 	case (huge == "" || huge == "never") && enabled != "force":
 		return &UnavailableError{
@@ -81,12 +81,12 @@ func reserveHuge(fd int, dir string, n uint64, want Want) *UnavailableError {
 	return nil
 }
 
-const shmemEnabledFile = "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
+const shmemEnabledFile = "sys/kernel/mm/transparent_hugepage/shmem_enabled"
 
 // shmemEnabled is the chosen word of the kernel's switch for all of shared memory, of which "deny" and "force" outdo
 // the options of a mount.
 func shmemEnabled() string {
-	b, _ := os.ReadFile(shmemEnabledFile)
+	b, _ := fs.ReadFile(sys.Root, shmemEnabledFile)
 	_, rest, _ := strings.Cut(string(b), "[")
 	word, _, _ := strings.Cut(rest, "]")
 	return word

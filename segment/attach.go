@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"syscall"
 
 	"github.com/tickring/tickring/internal/layout"
@@ -12,7 +13,8 @@ import (
 )
 
 // Attach maps a segment read-only. It may have a writer or not. Read it within [Segment.Guard]: whoever
-// may write to the object may also truncate it, and the next access would end the process.
+// may write to the object may also truncate it, and the next access would end the process. Any user can make
+// a segment of a name that is free: [Segment.Owner] tells whose it is.
 func Attach(name string) (*Segment, error) {
 	s, err := open(name, false)
 	if err == nil {
@@ -23,7 +25,9 @@ func Attach(name string) (*Segment, error) {
 	}
 	if err == nil && s.geometry.Doorbell {
 		// A doorbell that is gone, or another user's, costs the reader no more than blocking on it.
-		s.doorbell, _ = openDoorbell(s.path(), s.geometry.Created, s.owner)
+		if s.doorbell, err = openDoorbell(s.path(), s.geometry.Created, s.owner); !scarce(err) {
+			err = nil
+		}
 	}
 	return s.orAbandon(failed(opAttach, name, err))
 }
@@ -40,25 +44,34 @@ func AttachBare(name string) (*Segment, error) {
 	return s.orAbandon(failed(opAttach, name, err))
 }
 
-// attachHeader maps the header alone: enough to say how a segment does.
+// attachHeader maps the header alone: enough to say how a segment does. What fails is not said to be an attachment.
 func attachHeader(name string) (*Segment, error) {
 	s, err := open(name, false)
 	if err == nil {
 		err = s.mapReadOnly(uint64(s.geometry.HeaderSize))
 	}
-	return s.orAbandon(failed(opAttach, name, err))
+	return s.orAbandon(err)
 }
 
 // OpenWriter makes this process the writer of a segment whose writer closed it, died, or never came. If
 // another process is its writer the error is [ErrWriterExists]. A ring.Writer then goes on behind the
 // last record.
-func OpenWriter(name string) (*Segment, error) {
-	s, err := openWriter(name)
+//
+// The segment must be this user's, or root's; else the error is [ErrOwner], which is fs.ErrPermission: another user
+// who made it, under a name that was free, could rewrite or truncate it at any time.
+func OpenWriter(name string) (*Segment, error) { return OpenWriterOf(name, uint32(os.Geteuid())) }
+
+// OpenWriterOf is [OpenWriter] of a segment that may also be the given user's, whom this process trusts.
+func OpenWriterOf(name string, uid uint32) (*Segment, error) {
+	s, err := openWriter(name, uid)
 	return s, failed(opWriter, name, err)
 }
 
-func openWriter(name string) (*Segment, error) {
+func openWriter(name string, uid uint32) (*Segment, error) {
 	s, err := open(name, true)
+	if err == nil && s.owner != uid && s.owner != uint32(os.Geteuid()) && s.owner != 0 {
+		err = fmt.Errorf("%w: user %d", ErrOwner, s.owner)
+	}
 	if err == nil {
 		err = s.takeOver()
 	}
@@ -143,6 +156,12 @@ func openObject(name string, writable bool) (s *Segment, size uint64, err error)
 func (s *Segment) mapReadOnly(n uint64) (err error) {
 	s.memory, err = sys.Map(s.fd, n, false)
 	return err
+}
+
+// scarce tells errors of which the object is not the cause: what it is would show when there is more of
+// files or memory again.
+func scarce(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ENOMEM)
 }
 
 // orAbandon is what an opening returns: s, or nothing but the error.

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/tickring/tickring/hugepages"
 	"github.com/tickring/tickring/internal/sys"
@@ -28,6 +30,36 @@ const (
 func companionName(segment string, created uint64, suffix string) string {
 	return fmt.Sprintf("%s.%016x%s", segment, created, suffix)
 }
+
+// companionError says that a companion is what an error is about.
+type companionError struct {
+	kind, path string
+	err        error
+}
+
+func (e *companionError) Error() string { return fmt.Sprintf("%s %s: %v", e.kind, e.path, e.err) }
+func (e *companionError) Unwrap() error { return e.err }
+
+// hint says what to do next, where that is another thing than for the object.
+func (e *companionError) hint() string {
+	is := func(causes ...error) bool {
+		return slices.ContainsFunc(causes, func(cause error) bool { return errors.Is(e.err, cause) })
+	}
+	switch {
+	case e.kind == ringKind && is(syscall.ENOSPC):
+		return "its hugetlbfs has too few pages left: ringctl hugepages shows them"
+	case e.kind == ringKind && is(syscall.EROFS):
+		return "its hugetlbfs is mounted read-only, which is enough to read alone"
+	case e.kind == doorbellKind && is(fs.ErrPermission, ErrTruncated, ErrNotSegment, syscall.ELOOP, syscall.EISDIR, syscall.ENXIO):
+		return "something else has its name: have whoever put it there, or root, remove that"
+	}
+	return ""
+}
+
+const (
+	doorbellKind = "doorbell"
+	ringKind     = "ring file"
+)
 
 // companion is a file that was found.
 type companion struct {

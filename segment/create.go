@@ -1,6 +1,7 @@
 package segment
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -60,7 +61,7 @@ func create(name string, g layout.Geometry, o Options) (_ *Segment, err error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Segment{name: canonical(name), fd: fd, writable: true, created: true}
+	s := &Segment{name: canonical(name), fd: fd, owner: uint32(os.Geteuid()), writable: true, created: true}
 	defer func() {
 		if err != nil {
 			s.removeCompanions()
@@ -99,19 +100,16 @@ func create(name string, g layout.Geometry, o Options) (_ *Segment, err error) {
 }
 
 // own locks the segment for this process, maps it, and says who the writer is.
-func (s *Segment) own() error {
-	locked, err := sys.TryLock(s.fd)
-	if err != nil {
+func (s *Segment) own() (err error) {
+	if err := s.lock(); err != nil {
 		return err
-	}
-	if !locked {
-		return s.nameWriter()
 	}
 	if s.memory, err = sys.Map(s.fd, s.geometry.SegmentSize, true); err != nil {
 		return err
 	}
+	// It is for people: 0 if /proc is not there, or is that of another PID namespace.
 	start, err := sys.StartTime(os.Getpid())
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrNoProc) {
 		return err
 	}
 	return s.Guard(func() error {
@@ -121,6 +119,25 @@ func (s *Segment) own() error {
 		return nil
 	})
 }
+
+// lock takes the writer's lock. Where it is not to be had, that of a writer is told from that of a process that may
+// read the object, and no more.
+func (s *Segment) lock() error {
+	for range lockTries {
+		if locked, err := sys.TryLock(s.fd); locked || err != nil {
+			return err
+		}
+		if written, err := sys.Locked(s.fd); err != nil {
+			return err
+		} else if written {
+			return s.nameWriter()
+		}
+	}
+	return ErrReadLocked
+}
+
+// lockTries are for a writer that goes between the two looks.
+const lockTries = 3
 
 // removeCompanions undoes the part of a creation that others can see before the segment has its name.
 func (s *Segment) removeCompanions() {

@@ -61,7 +61,10 @@ func createDoorbell(segment string, created uint64) (*doorbell, error) {
 		return nil, err
 	}
 	magic := binary.LittleEndian.AppendUint64(nil, layout.DoorbellMagic)
-	if err := errors.Join(sys.Reserve(fd, layout.DoorbellSize), sys.WriteAt(fd, magic, 0)); err != nil {
+	if err := sys.Reserve(fd, layout.DoorbellSize); err != nil {
+		return nil, err
+	}
+	if err := sys.WriteAt(fd, magic, 0); err != nil {
 		return nil, err
 	}
 	d, err := mapDoorbell(fd, path)
@@ -91,7 +94,7 @@ func openDoorbell(segment string, created uint64, owner uint32) (*doorbell, erro
 		return nil, ErrTruncated
 	}
 	if info.UID != owner && int(info.UID) != os.Geteuid() {
-		return nil, fmt.Errorf("doorbell: made by user %d: %w", info.UID, fs.ErrPermission)
+		return nil, fmt.Errorf("made by user %d: %w", info.UID, fs.ErrPermission)
 	}
 	magic, err := sys.ReadAt(fd, 0, 8)
 	if err != nil {
@@ -107,9 +110,12 @@ func openDoorbell(segment string, created uint64, owner uint32) (*doorbell, erro
 func reopenDoorbell(segment string, created uint64, owner uint32) (*doorbell, error) {
 	d, err := openDoorbell(segment, created, owner)
 	if errors.Is(err, fs.ErrNotExist) {
-		return createDoorbell(segment, created)
+		d, err = createDoorbell(segment, created)
 	}
-	return d, err
+	if err != nil {
+		return nil, &companionError{doorbellKind, doorbellPath(segment, created), err}
+	}
+	return d, nil
 }
 
 func mapDoorbell(fd int, path string) (*doorbell, error) {

@@ -264,7 +264,7 @@ func TestDoorbellOfAnotherUser(t *testing.T) {
 
 	_, err := OpenWriter(name)
 	requireError(t, err, opWriter, name, fs.ErrPermission)
-	require.ErrorContains(t, err, "doorbell: made by user 65534")
+	require.ErrorContains(t, err, ".bell: made by user 65534")
 	s = attach(t, name)
 	assert.Nil(t, s.Waiting())
 }

@@ -2,7 +2,6 @@ package segment
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"strings"
 
@@ -24,7 +23,7 @@ type Entry struct {
 func List() ([]Entry, error) {
 	names, err := sys.ReadDir(Dir)
 	if err != nil {
-		return nil, fmt.Errorf("segment: list %s: %w", Dir, err)
+		return nil, failed(opList, Dir, err)
 	}
 	var entries []Entry
 	for _, name := range names {
@@ -54,7 +53,7 @@ func inspect(name string) Entry {
 	if err != nil {
 		e.Bare = errors.Is(err, ErrBare)
 		if !e.Bare {
-			e.Err = err
+			e.Err = failed(opAttach, name, err)
 		}
 		return e
 	}

@@ -55,13 +55,12 @@ func (n Node) bind() (func(fd int, size uint64) error, error) {
 func (s *Segment) Lock() error { return failed("lock", s.name, s.lockPages()) }
 
 func (s *Segment) lockPages() error {
-	for _, b := range [][]byte{s.memory, s.ring} {
-		if b == nil {
-			continue
-		}
-		if _, err := host.Lock(b); err != nil {
-			return err
-		}
+	header, err := host.Lock(s.memory)
+	if err != nil || s.ring == nil {
+		return err
+	}
+	if _, err := host.Lock(s.ring); err != nil {
+		return errors.Join(err, header.Undo())
 	}
 	return nil
 }

@@ -47,13 +47,13 @@ func (s *Segment) openRing(writable bool) error {
 	}
 	fd, page, err := s.openRingFile(writable)
 	if err != nil {
-		return fmt.Errorf("ring file %s: %w", s.geometry.RingFile, err)
+		return &companionError{ringKind, s.geometry.RingFile, err}
 	}
 	defer sys.Close(fd)
 	size := (s.geometry.RingOffset + s.geometry.RingSize() + page - 1) / page * page
 	if writable { // a copy of a segment may have holes
 		if err := sys.Reserve(fd, size); err != nil {
-			return fmt.Errorf("ring file %s: %w", s.geometry.RingFile, err)
+			return &companionError{ringKind, s.geometry.RingFile, err}
 		}
 	}
 	return s.mapRingFile(fd, size, writable)

@@ -12,7 +12,7 @@ import (
 type Segment struct {
 	name      string
 	fd        int    // -1 when closed
-	owner     uint32 // user who made the object
+	owner     uint32 // of the object
 	geometry  layout.Geometry
 	memory    []byte // the object from its start: all of it, or the header alone
 	ring      []byte // the ring file, if the slots are in one
@@ -54,6 +54,9 @@ func (s *Segment) slotMemory() []byte {
 
 // Writable reports whether this Segment holds the writer's lock.
 func (s *Segment) Writable() bool { return s.writable }
+
+// Owner is the user ID of whoever has the object, and so may at any time rewrite it, truncate it, or let others in.
+func (s *Segment) Owner() uint32 { return s.owner }
 
 // Created reports whether this process made the segment, rather than opened one that there was.
 func (s *Segment) Created() bool { return s.created }

@@ -19,6 +19,9 @@ func Unlink(name string) error {
 
 func unlink(name, path string) error {
 	s, err := attachHeader(name)
+	if scarce(err) { // what else belongs to it would be left behind
+		return err
+	}
 	if err != nil { // bare, damaged, another user's, or not there: its companions are not known
 		err = sys.Unlink(path)
 		if err == nil || errors.Is(err, fs.ErrNotExist) {

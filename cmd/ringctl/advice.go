@@ -29,6 +29,7 @@ func advice(err error) string {
 	}
 	name := at.Name
 	_, otherRecord := errors.AsType[*ring.SchemaError](err)
+	place := at.Op == "create" || at.Op == "list" // what is missing, or closed, is /dev/shm
 	switch {
 	case errors.Is(err, hugepages.ErrUnavailable): // before the system's reason for it
 		return "ringctl hugepages shows what there is; --pages prefer takes plain pages where huge ones are missing"
@@ -36,12 +37,18 @@ func advice(err error) string {
 		return fmt.Sprintf("mount its hugetlbfs where it was; or ringctl rm %s and create it anew", name)
 	case errors.Is(err, segment.ErrWriterExists):
 		return "wait until that process ends, or stop it, or give another --name"
+	case errors.Is(err, segment.ErrReadLocked):
+		return fmt.Sprintf("lslocks shows that process: end it; or ringctl rm %s and create it anew with --mode 0600", name)
 	case errors.Is(err, segment.ErrBare):
 		return fmt.Sprintf("stop the program that made it, and remove it: ringctl rm %s; or give another --name", name)
 	case errors.Is(err, fs.ErrExist):
 		return fmt.Sprintf("ringctl replay --name %s takes it over as it is; ringctl rm %[1]s removes it", name)
+	case place && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)):
+		return "ringctl doctor says what this host lacks"
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Sprintf("ringctl ls lists the segments there are; ringctl create --name %s makes this one", name)
+	case errors.Is(err, segment.ErrOwner):
+		return fmt.Sprintf("ls -l %s%s shows whose it is: that user, or root, removes it by ringctl rm %[2]s; or give another --name", segment.Dir, name)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Sprintf("ls -l %s%s shows whose it is: run ringctl as that user, or let the owner create it with --mode 0644", segment.Dir, name)
 	case errors.Is(err, ring.ErrNoDoorbell):

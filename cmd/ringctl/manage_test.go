@@ -61,10 +61,10 @@ func TestStatJSON(t *testing.T) {
 	var got map[string]any
 	require.NoError(t, json.Unmarshal([]byte(r.stdout), &got))
 	first := []string{"name", "layout_version", "record", "record_size", "slot_stride", "slots", "head", "oldest", "epoch", "state", "writer", "pages"}
-	assert.Equal(t, append(first, "fields", "mode", "size_bytes", "heartbeat_age_ms", "created", "doorbell", "ring_file", "storage_bytes"), topLevelKeys(t, r.stdout))
+	assert.Equal(t, append(first, "fields", "mode", "size_bytes", "heartbeat_age_ms", "created", "doorbell", "ring_file", "storage_bytes", "owner_uid"), topLevelKeys(t, r.stdout))
 	for key, want := range map[string]any{
 		"name": name, "layout_version": 1.0, "record": "TradingData", "record_size": 24.0, "slot_stride": 32.0, "slots": 64.0,
-		"head": 6390.0, "oldest": 6326.0, "epoch": 1.0, "state": "closed", "mode": "0600", "doorbell": false, "ring_file": "",
+		"head": 6390.0, "oldest": 6326.0, "epoch": 1.0, "state": "closed", "mode": "0600", "doorbell": false, "ring_file": "", "owner_uid": float64(os.Getuid()),
 	} {
 		assert.Equal(t, want, got[key], key)
 	}

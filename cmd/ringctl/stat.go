@@ -73,6 +73,7 @@ type status struct {
 	Doorbell       bool         `json:"doorbell"`
 	RingFile       string       `json:"ring_file"`     // empty: the slots are in the object
 	StorageBytes   int64        `json:"storage_bytes"` // of the object and the ring file
+	Owner          uint32       `json:"owner_uid"`     // who can rewrite the object
 }
 
 type writerStatus struct {
@@ -132,6 +133,7 @@ func newStatus(name string) (*status, error) {
 	if err != nil {
 		return nil, fmt.Errorf("stat of %s: %w", seg.Name(), err)
 	}
+	s.Owner = seg.Owner()
 	s.Mode, s.SizeBytes, s.StorageBytes = modeText(info.Mode()), info.Size(), info.Size()+file
 	return s, nil
 }
@@ -209,6 +211,7 @@ func (s *status) write(out io.Writer) error {
 		line("ring file", "%s, %s", s.RingFile, bytesText(uint64(s.StorageBytes-s.SizeBytes)))
 		line("storage", "%s", bytesText(uint64(s.StorageBytes)))
 	}
+	line("owner", "user %d", s.Owner)
 	line("mode", "%s", s.Mode)
 	line("pages", "%s, %s", s.Pages.Backing, bytesText(uint64(s.Pages.PageBytes)))
 	for _, reason := range reasons(s.Pages.Fallback) {

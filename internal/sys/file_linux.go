@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -118,16 +118,31 @@ func OpenHuge(path string, writable bool) (fd int, info Info, pageBytes uint64, 
 	if writable {
 		flags = unix.O_RDWR
 	}
-	err = retry(func() (err error) {
-		fd, err = unix.Open(fmt.Sprintf("/proc/self/fd/%d", look), flags|unix.O_CLOEXEC, 0)
+	err = retry(func() (err error) { // without waiting for whoever has a lease on it
+		fd, err = unix.Open(procPath(look), flags|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
 		return err
 	})
-	return fd, info, uint64(st.Bsize), err
+	return fd, info, uint64(st.Bsize), withoutProc(err)
 }
 
 // Link gives the file of [OpenUnnamed] its name; EEXIST if there is one already.
 func Link(fd int, path string) error {
-	return unix.Linkat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", fd), unix.AT_FDCWD, path, unix.AT_SYMLINK_FOLLOW)
+	return withoutProc(unix.Linkat(unix.AT_FDCWD, procPath(fd), unix.AT_FDCWD, path, unix.AT_SYMLINK_FOLLOW))
+}
+
+// procPath is a name of an open file.
+func procPath(fd int) string { return fmt.Sprintf("%s/%d", procFiles, fd) }
+
+const procFiles = "/proc/self/fd"
+
+// withoutProc tells a [procPath] that is missing from another file that is.
+func withoutProc(err error) error {
+	if errors.Is(err, unix.ENOENT) {
+		if _, missing := StatName(procFiles); missing != nil {
+			return ErrNoProc
+		}
+	}
+	return err
 }
 
 // Close closes fd. There is nothing to be done about an error: nothing is buffered.
@@ -171,7 +186,7 @@ func StatName(path string) (Info, error) {
 }
 
 // Reserve gives fd the size n and reserves the storage for all of it, so that no later access fails
-// for want of memory.
+// for want of memory. EFBIG, if RLIMIT_FSIZE forbids it; the Go runtime ignores the signal that comes with that.
 func Reserve(fd int, n uint64) error {
 	if n > 1<<62 {
 		return unix.ENOSPC
@@ -183,16 +198,26 @@ func Reserve(fd int, n uint64) error {
 	return err
 }
 
-// reserveStep takes a few milliseconds at most.
-const reserveStep = 8 << 20
+// reserveSteps are the largest, of a few milliseconds, and the smallest, of one page.
+const (
+	reserveStep    = 8 << 20
+	reserveMinimum = 4 << 10
+)
 
 // reserveStepwise reserves piece by piece. Kernels before 6.18 give up the whole of a fallocate on tmpfs
-// when any signal comes, such as those of a profiler: repeated as a whole, it might never end.
+// when any signal comes, such as those of a profiler: repeated as a whole, it might never end. Nor would a
+// piece, if signals come faster than it is done: each that was interrupted is tried at half its length.
 func reserveStepwise(fd int, n uint64) error {
-	for at := uint64(0); at < n; at += reserveStep {
-		length := int64(min(n-at, reserveStep))
-		if err := retry(func() error { return unix.Fallocate(fd, 0, int64(at), length) }); err != nil {
+	step := uint64(reserveStep)
+	for at := uint64(0); at < n; {
+		length := min(n-at, step)
+		switch err := unix.Fallocate(fd, 0, int64(at), int64(length)); {
+		case errors.Is(err, unix.EINTR):
+			step = max(step/2, reserveMinimum)
+		case err != nil:
 			return err
+		default:
+			at += length
 		}
 	}
 	return nil
@@ -304,9 +329,9 @@ func Locked(fd int) (bool, error) {
 	return lock.Type == unix.F_WRLCK, err
 }
 
-// ReadDir lists the names in dir.
+// ReadDir lists the names in dir, an absolute path.
 func ReadDir(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
+	entries, err := fs.ReadDir(Root, strings.TrimPrefix(dir, "/"))
 	names := make([]string, len(entries))
 	for i, e := range entries {
 		names[i] = e.Name()

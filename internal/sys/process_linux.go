@@ -3,7 +3,7 @@ package sys
 import (
 	"bytes"
 	"fmt"
-	"os"
+	"io/fs"
 	"strconv"
 )
 
@@ -11,8 +11,8 @@ import (
 // process for good, where the number alone is used again.
 func StartTime(pid int) (uint64, error) {
 	// Of the first thread, which is the process's; an emulator may make up /proc/PID/stat.
-	path := fmt.Sprintf("/proc/%d/task/%d/stat", pid, pid)
-	b, err := os.ReadFile(path)
+	path := fmt.Sprintf("proc/%d/task/%d/stat", pid, pid)
+	b, err := fs.ReadFile(Root, path)
 	if err != nil {
 		return 0, err
 	}
@@ -20,7 +20,7 @@ func StartTime(pid int) (uint64, error) {
 	_, rest, _ := bytes.Cut(b[bytes.LastIndexByte(b, ')')+1:], []byte(" "))
 	fields := bytes.Fields(rest)
 	if len(fields) < 20 {
-		return 0, fmt.Errorf("%s: %d fields", path, len(fields))
+		return 0, fmt.Errorf("/%s: %d fields", path, len(fields))
 	}
 	return strconv.ParseUint(string(fields[19]), 10, 64)
 }

@@ -5,6 +5,7 @@ package sys
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"time"
 )
 
@@ -15,6 +16,9 @@ type Info struct {
 	Mode          fs.FileMode
 	UID           uint32
 }
+
+// Root is the machine's tree of files.
+var Root = os.DirFS("/")
 
 const unsupported = "tickring shares memory on Linux only"
 

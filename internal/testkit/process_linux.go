@@ -89,30 +89,45 @@ func MountHugetlbfs(dir, options string) error {
 }
 
 // Run starts this test binary in a role from within a role, waits for it, and returns what it printed.
-func Run(role string, args ...string) (string, error) {
-	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = roleEnvironment(role)
+func Run(role string, args ...string) (string, error) { return RunWith(role, nil, args...) }
+
+// RunWith is [Run] with a command that prepare, if not nil, changes first. It returns what was printed with an error, too.
+func RunWith(role string, prepare func(*exec.Cmd), args ...string) (string, error) {
+	cmd := RoleCommand(role, args...)
+	if prepare != nil {
+		prepare(cmd)
+	}
 	var said strings.Builder
 	cmd.Stderr = &said
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, &said)
+		return string(out), fmt.Errorf("%w: %s", err, &said)
 	}
 	return string(out), nil
+}
+
+// RoleCommand is this test binary in a role, to be started.
+func RoleCommand(role string, args ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = roleEnvironment(role)
+	return cmd
 }
 
 // Nobody is the user that [BecomeNobody] turns to.
 const Nobody = 65534
 
 // BecomeNobody gives up being root for good.
-func BecomeNobody() error {
-	if err := syscall.Setgroups(nil); err != nil {
+func BecomeNobody() error { return Become(Nobody, Nobody) }
+
+// Become turns to a user and its groups for good, and gives up all capabilities with that.
+func Become(uid, gid int, groups ...int) error {
+	if err := syscall.Setgroups(groups); err != nil {
 		return fmt.Errorf("setgroups: %w", err)
 	}
-	if err := syscall.Setgid(Nobody); err != nil {
+	if err := syscall.Setgid(gid); err != nil {
 		return fmt.Errorf("setgid: %w", err)
 	}
-	if err := syscall.Setuid(Nobody); err != nil {
+	if err := syscall.Setuid(uid); err != nil {
 		return fmt.Errorf("setuid: %w", err)
 	}
 	return nil

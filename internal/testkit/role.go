@@ -108,12 +108,19 @@ func (p *Process) Stop() error {
 
 // Wait waits until the process has ended. Its error has what the process said on standard error.
 func (p *Process) Wait() error {
+	_, err := p.Rest()
+	return err
+}
+
+// Rest is [Process.Wait], and returns the lines that the process printed meanwhile.
+func (p *Process) Rest() (lines []string, err error) {
 	for p.lines.Scan() { // a full pipe would hold it up
+		lines = append(lines, p.lines.Text())
 	}
 	if err := p.Cmd.Wait(); err != nil {
-		return fmt.Errorf("%w: %s", err, p.err)
+		return lines, fmt.Errorf("%w: %s", err, p.err)
 	}
-	return nil
+	return lines, nil
 }
 
 // Kill ends the process with SIGKILL, if it runs, and waits until it is gone.

@@ -26,6 +26,9 @@ enum class error {
     corrupt,        // slot versions contradict the head
     no_doorbell,    // nothing to block on
     read_only,      // memory that is only attached cannot be written
+    read_locked,    // no writer has it, but a process that may read it holds a lock on it
+    owner,          // made by another user, who could rewrite or truncate it
+    no_proc,        // /proc is not mounted
 };
 
 namespace detail {
@@ -52,6 +55,9 @@ public:
         case error::corrupt: return "slot versions contradict the head: the memory is damaged";
         case error::no_doorbell: return "no doorbell to block on";
         case error::read_only: return "memory is read-only";
+        case error::read_locked: return "no writer has the segment, but a process that may read it holds a lock on it";
+        case error::owner: return "made by another user, who could rewrite or truncate it";
+        case error::no_proc: return "/proc is not mounted here";
         }
         return "unknown error";
     }
@@ -59,10 +65,12 @@ public:
     // The errno that says nearly the same, for programs that know only those.
     std::error_condition default_error_condition(int value) const noexcept override {
         switch (static_cast<error>(value)) {
-        case error::writer_exists: return std::errc::device_or_resource_busy;
+        case error::writer_exists:
+        case error::read_locked: return std::errc::device_or_resource_busy;
         case error::not_regular:
         case error::name: return std::errc::invalid_argument;
-        case error::read_only: return std::errc::permission_denied;
+        case error::read_only:
+        case error::owner: return std::errc::permission_denied;
         default: return {value, *this};
         }
     }
@@ -91,13 +99,21 @@ inline const char* hint(const std::string& op, const std::error_code& code) {
     if (code.category() != error_category()) {
         switch (code.value()) {
         case EEXIST: return "it is there already: attach to it, take it over, or remove it first";
-        case ENOENT: return "nothing has this name: is the writer running?";
+        case ENOENT:
+            return op == "create" ? "is there a /dev/shm?" : "nothing has this name: is the writer running?";
         case EACCES:
-        case EPERM: return "it belongs to another user: ask its owner for a mode that lets you in";
+        case EPERM:
+            return op == "create"   ? "this user may not use /dev/shm, or the hugetlbfs: as root: chmod 1777"
+                   : op == "unlink" ? "it belongs to another user: only its owner and root can remove it"
+                                    : "it belongs to another user: ask its owner for a mode that lets you in";
         case ENOSPC: return "the file system is too small or too full: fewer slots, or a larger one (remount,size=…)";
         case ENOMEM: return "memory is short: fewer slots, or a higher limit (ulimit -v, ulimit -l, vm.max_map_count)";
         case ELOOP: return "the name is a symbolic link, which is never followed";
         case EMFILE: return "this process has too many files open (ulimit -n)";
+        case ENFILE: return "this machine has too many files open (sysctl fs.file-max)";
+        case EFBIG: return "this process may not make files that large: fewer slots, or a higher limit (ulimit -f)";
+        case EROFS: return "the file system is mounted read-only, which is enough to read alone";
+        case EOPNOTSUPP: return "/dev/shm has to be a tmpfs: as root: mount -t tmpfs -o mode=1777 tmpfs /dev/shm";
         default: return "";
         }
     }
@@ -115,6 +131,10 @@ inline const char* hint(const std::string& op, const std::error_code& code) {
     case error::replaced: return "open it again";
     case error::no_doorbell: return "create the segment with one, or wait in another way";
     case error::read_only: return "take the segment over to publish";
+    case error::read_locked:
+        return "end that process (lslocks shows it), or remove the segment and create it anew with a mode that keeps it out";
+    case error::owner: return "have its owner or root remove it, or say by take_over that you trust that user";
+    case error::no_proc: return "mount it, as root: mount -t proc proc /proc";
     default: break;
     }
     if (op == "create") { // of what the program asked for: the detail says it

@@ -75,9 +75,14 @@ inline ring_file open_ring_file(const geometry& g, const std::string& name, uid_
         fail(error::truncated, what + " has " + std::to_string(s.st_size) + " bytes");
     }
     const std::string same = "/proc/self/fd/" + std::to_string(found.fd());
-    ring_file r{file(retry([&] { return ::open(same.c_str(), (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC); })), page};
+    const int flags = writable ? O_RDWR : O_RDONLY;  // without waiting for whoever has a lease on it
+    ring_file r{file(retry([&] { return ::open(same.c_str(), flags | O_CLOEXEC | O_NONBLOCK); })), page};
     if (r.f.fd() < 0) {
-        fail(errno, what);
+        const int number = errno;
+        if (number == ENOENT && ::access("/proc/self/fd", F_OK) != 0) {
+            fail(error::no_proc);
+        }
+        fail(number, what);
     }
     return r;
 }

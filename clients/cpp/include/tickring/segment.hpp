@@ -60,7 +60,11 @@ public:
                 // One that is gone, or another user's, costs the reader no more than blocking on it.
                 try {
                     s.use_doorbell(detail::open_doorbell(s.bell_path(), s.owner_));
-                } catch (const failure&) {
+                } catch (const failure& e) {
+                    if (e.code() == std::errc::too_many_files_open || e.code() == std::errc::not_enough_memory ||
+                        e.code() == std::errc::too_many_files_open_in_system) {
+                        throw;  // of which the doorbell is not the cause
+                    }
                 }
             }
             return s;
@@ -81,10 +85,14 @@ public:
     }
 
     // Makes this process the writer of a segment whose writer closed it, died, or never came; a tickring::writer then
-    // goes on behind the last record. error::writer_exists if another process is its writer.
-    static segment take_over(const std::string& name) {
+    // goes on behind the last record. error::writer_exists if another process is its writer. error::owner if the segment
+    // is neither this user's, nor root's, nor that of the user whom it trusts: its owner could rewrite or truncate it.
+    static segment take_over(const std::string& name, uid_t trusted = ::geteuid()) {
         return detail::during("take over", detail::canonical(name), [&] {
             segment s = open(name, O_RDWR);
+            if (s.owner_ != trusted && s.owner_ != ::geteuid() && s.owner_ != 0) {
+                detail::fail(error::owner, "user " + std::to_string(s.owner_));
+            }
             s.become_writer();
             return s;
         });
@@ -131,6 +139,10 @@ public:
 
     // Whether this process made the segment, rather than opened one that there was.
     bool created() const noexcept { return created_; }
+
+    // The user who has the object, and so may at any time rewrite it, truncate it, or let others in. Any user can make a
+    // segment of a name that is free.
+    uid_t owner() const noexcept { return owner_; }
 
     // Makes a system call. error::bare for a bare segment, which has no header.
     segment_status status() const {
@@ -187,6 +199,7 @@ private:
         s.name_ = detail::canonical(name);
         s.shape_ = shape;
         s.created_ = true;
+        s.owner_ = ::geteuid();
         s.object_ = detail::open_unnamed(detail::shm_dir, o.mode);
         detail::set_mode(s.object_, o.mode);
         if (!shape.ring_file.empty()) {
@@ -281,10 +294,15 @@ private:
     }
 
     void lock() {
-        if (!detail::try_lock(object_)) {
-            unsigned char pid[8]{};
-            detail::read_at(object_, layout::pid_offset, pid, sizeof pid);
-            detail::fail(error::writer_exists, "process " + std::to_string(detail::load<std::uint64_t>(pid)));
+        for (int tries = 3; !detail::try_lock(object_); --tries) {
+            if (detail::locked(object_.fd())) {
+                unsigned char pid[8]{};
+                detail::read_at(object_, layout::pid_offset, pid, sizeof pid);
+                detail::fail(error::writer_exists, "process " + std::to_string(detail::load<std::uint64_t>(pid)));
+            }
+            if (tries == 1) {  // nor was it a writer that went between the two looks
+                detail::fail(error::read_locked);
+            }
         }
         writable_ = true;
     }

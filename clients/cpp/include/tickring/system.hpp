@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -119,7 +120,11 @@ inline file open_unnamed(const std::string& dir, mode_t mode) {
 inline void link(const file& f, const std::string& path) {
     const std::string from = "/proc/self/fd/" + std::to_string(f.fd());
     if (::linkat(AT_FDCWD, from.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0) {
-        fail(errno);
+        const int number = errno;
+        if (number == ENOENT && ::access("/proc/self/fd", F_OK) != 0) {
+            fail(error::no_proc);
+        }
+        fail(number);
     }
 }
 
@@ -142,22 +147,33 @@ inline struct stat status_of(const file& f) {
     return s;
 }
 
+// permit_size refuses what RLIMIT_FSIZE forbids: asked for it, the kernel would send SIGXFSZ, of which a process dies.
+inline void permit_size(const file& f, std::uint64_t n) {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_FSIZE, &limit) != 0) {
+        fail(errno);
+    }
+    if (n > limit.rlim_cur && n > static_cast<std::uint64_t>(status_of(f).st_size)) {
+        fail(EFBIG, "reserve " + std::to_string(n) + " bytes");
+    }
+}
+
 // reserve gives a file at least the size n, and reserves the storage for all of it, so that no later access fails for
-// want of memory. Piece by piece: older kernels give up the whole of a fallocate when a signal comes.
+// want of memory. Piece by piece: older kernels give up the whole of a fallocate when a signal comes, and each piece that
+// was given up is tried at half its length.
 inline void reserve(const file& f, std::uint64_t n) {
-    constexpr std::uint64_t step = 8 << 20;
     if (n > std::uint64_t{1} << 62) {
         fail(ENOSPC);
     }
-    if (::fallocate(f.fd(), 0, 0, static_cast<off_t>(n)) == 0) {
-        return;
-    }
-    if (errno != EINTR) {
-        fail(errno, "reserve " + std::to_string(n) + " bytes");
-    }
-    for (std::uint64_t at = 0; at < n; at += step) {
-        const auto length = static_cast<off_t>(std::min(n - at, step));
-        if (retry([&] { return ::fallocate(f.fd(), 0, static_cast<off_t>(at), length); }) != 0) {
+    permit_size(f, n);
+    std::uint64_t step = n;
+    for (std::uint64_t at = 0; at < n;) {
+        const std::uint64_t length = std::min(n - at, step);
+        if (::fallocate(f.fd(), 0, static_cast<off_t>(at), static_cast<off_t>(length)) == 0) {
+            at += length;
+        } else if (errno == EINTR) {
+            step = std::max<std::uint64_t>(step / 2, 4096);
+        } else {
             fail(errno, "reserve " + std::to_string(n) + " bytes");
         }
     }
@@ -227,10 +243,17 @@ inline std::uint64_t nanoseconds(clockid_t clock) {
     return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(t.tv_nsec);
 }
 
-// start_time is when this process started, in clock ticks since boot. Of the first thread, which is the process's.
+// start_time is when this process started, in clock ticks since boot. Of the first thread, which is the process's. It is
+// for people: 0 if /proc is not there, or is that of another PID namespace.
 inline std::uint64_t start_time() {
     const std::string path = "/proc/self/task/" + std::to_string(::getpid()) + "/stat";
-    const file f = open(path, O_RDONLY);
+    const file f(retry([&] { return ::open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
+    if (f.fd() < 0) {
+        if (errno == ENOENT) {
+            return 0;
+        }
+        fail(errno, path);
+    }
     unsigned char text[4096];
     std::string line(reinterpret_cast<const char*>(text), read_at(f, 0, text, sizeof text));
     // Field 2 is the command's name in parentheses and may hold anything; field 22 is the start.

@@ -27,7 +27,9 @@ def attach(name: str, g: Geometry, owner: int, writable: bool) -> memoryview:
             if size < need:
                 raise TruncatedSegment(f"ring file {g.ring_file} has {size} bytes, header says {need}")
             page = _system.file_system(fd)[1]
-            opened = os.open(f"/proc/self/fd/{fd}", (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC)
+            # Without waiting for whoever has a lease on it.
+            flags = (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC | os.O_NONBLOCK
+            opened = os.open(f"/proc/self/fd/{fd}", flags)
     except FileNotFoundError:
         raise RingFileNotFound(f"its ring file {g.ring_file} is gone") from None
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -25,9 +26,11 @@ from ._layout import (
 )
 from .errors import (
     BareSegment,
+    ForeignOwner,
     InvalidName,
     NoDoorbell,
     NotRegular,
+    ReadLocked,
     Replaced,
     SegmentExists,
     TickringError,
@@ -123,8 +126,11 @@ class Segment:
             if segment.geometry.doorbell:
                 try:
                     segment.doorbell = _doorbell.attach(path_of(name), segment.geometry.created, segment._owner)
-                except (OSError, TickringError):
-                    pass  # that is gone, or another user's, costs a reader no more than blocking on it
+                except (OSError, TickringError) as error:
+                    # One that is gone, or another user's, costs a reader no more than blocking on it.
+                    if getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+                        segment.close()
+                        raise
             return segment
 
     @classmethod
@@ -154,11 +160,16 @@ class Segment:
             return segment
 
     @classmethod
-    def take_over(cls, name: str) -> Segment:
-        """Becomes the writer of a segment whose writer closed it, died, or never came."""
+    def take_over(cls, name: str, owner: Optional[int] = None) -> Segment:
+        """Becomes the writer of a segment whose writer closed it, died, or never came.
+
+        It must be this user's, root's, or that of the user owner, whom this process trusts; else it is ForeignOwner.
+        """
         with operation("take over", canonical(name)):
             segment = cls._open(name, True)
             try:
+                if segment.owner not in (os.geteuid(), 0, owner):
+                    raise ForeignOwner(f"user {segment.owner}")
                 segment._take_over()
             except BaseException:
                 segment.close()
@@ -187,13 +198,20 @@ class Segment:
 
     def _own(self) -> None:
         """Locks the segment for this process, maps it, and says who the writer is."""
-        if not _system.try_lock(self._fd):
-            pid = int.from_bytes(_system.read_at(self._fd, PID_OFFSET, 8), "little")
-            raise WriterExists(f"process {pid}")
+        self._lock()
         self._map()
         self.words.store(PID_OFFSET, os.getpid())
         self.words.store(START_TIME_OFFSET, _system.start_time(os.getpid()))
         self.words.store(HEARTBEAT_OFFSET, _system.boottime())
+
+    def _lock(self) -> None:
+        for _ in range(3):  # for a writer that goes between the two looks
+            if _system.try_lock(self._fd):
+                return
+            if _system.locked(self._fd):
+                pid = int.from_bytes(_system.read_at(self._fd, PID_OFFSET, 8), "little")
+                raise WriterExists(f"process {pid}")
+        raise ReadLocked
 
     def _take_over(self) -> None:
         g, path = self.geometry, path_of(self.name)
@@ -227,6 +245,12 @@ class Segment:
 
     def _closed(self) -> ValueError:
         return ValueError(f"tickring: segment {self.name} is closed")
+
+    @property
+    def owner(self) -> int:
+        """The user who has the object, and so may rewrite it, truncate it, or let others in: any user can make a segment
+        of a name that is free."""
+        return self._owner
 
     @property
     def head(self) -> int:

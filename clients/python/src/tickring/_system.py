@@ -62,7 +62,12 @@ def open_unnamed(directory: str, mode: int) -> int:
 def link(fd: int, path: str) -> None:
     """Gives the file of open_unnamed its name."""
     # The directory makes os.link call linkat(2), which follows the link; an absolute path does not use it.
-    os.link(f"/proc/self/fd/{fd}", path, src_dir_fd=fd, follow_symlinks=True)
+    try:
+        os.link(f"/proc/self/fd/{fd}", path, src_dir_fd=fd, follow_symlinks=True)
+    except FileNotFoundError:
+        if os.path.exists("/proc/self/fd"):
+            raise
+        raise OSError(errno.ENOSYS, "/proc is not mounted here") from None
 
 
 def read_at(fd: int, offset: int, n: int) -> bytes:
@@ -91,10 +96,16 @@ def reserve(fd: int, n: int) -> None:
         return
     if ctypes.get_errno() != errno.EINTR:
         raise _failed()
-    # Kernels before 6.18 give up the whole of it when any signal comes. A step takes some milliseconds.
-    step = 8 << 20
-    for at in range(0, n, step):
-        os.posix_fallocate(fd, at, min(n - at, step))
+    # Kernels before 6.18 give up the whole of it when any signal comes: what was given up is tried at half its length.
+    at, step = 0, 8 << 20
+    while at < n:
+        length = min(n - at, step)
+        if _libc.fallocate(fd, 0, at, length) == 0:
+            at += length
+        elif ctypes.get_errno() == errno.EINTR:
+            step = max(step // 2, 4096)
+        else:
+            raise _failed()
 
 
 def map_file(fd: int, n: int, writable: bool) -> memoryview:
@@ -150,10 +161,16 @@ def boottime() -> int:
 
 
 def start_time(pid: int) -> int:
-    """When a process started, in clock ticks since boot: with the number it names a process for good."""
-    with open(f"/proc/{pid}/task/{pid}/stat", "rb") as file:
-        # Field 2 is the command's name in parentheses and may hold anything; field 22 is the start.
-        return int(file.read().rpartition(b")")[2].split()[19])
+    """When a process started, in clock ticks since boot: with the number it names a process for good.
+
+    It is for people: 0 if /proc is not there, or is that of another PID namespace.
+    """
+    try:
+        with open(f"/proc/{pid}/task/{pid}/stat", "rb") as file:
+            # Field 2 is the command's name in parentheses and may hold anything; field 22 is the start.
+            return int(file.read().rpartition(b")")[2].split()[19])
+    except FileNotFoundError:
+        return 0
 
 
 def sleep(seconds: float) -> None:

@@ -85,13 +85,16 @@ class Writer(Generic[R]):
         return cls(segment, None if isinstance(record, Schema) else record)
 
     @classmethod
-    def take_over(cls, name: str, record: Union[Type[R], Schema, None] = None) -> Writer[R]:
+    def take_over(
+        cls, name: str, record: Union[Type[R], Schema, None] = None, *, owner: Optional[int] = None
+    ) -> Writer[R]:
         """Becomes the writer of a segment whose writer closed it, died, or never came.
 
-        Raises WriterExists if it has a living one, Replaced, RecordMismatch, Corrupt if its versions contradict its
-        head, and what Segment.attach raises.
+        Raises WriterExists if it has a living one, ReadLocked, Replaced, RecordMismatch, Corrupt if its versions
+        contradict its head, and what Segment.attach raises; ForeignOwner for a segment that is neither this user's nor
+        root's nor that of the user owner, whom this process trusts.
         """
-        segment = Segment.take_over(name)
+        segment = Segment.take_over(name, owner)
         if isinstance(record, Schema):
             try:
                 with operation("write", segment.name):

@@ -16,7 +16,7 @@ class TickringError(Exception):
     """Base of all exceptions of the package. op and name say which operation on which segment it was."""
 
     summary: ClassVar[str] = ""
-    hint: ClassVar[str] = ""
+    hint: str = ""
 
     op = ""
     name = ""
@@ -99,6 +99,21 @@ class WriterExists(SystemFailure):
     code = errno.EBUSY
     summary = "another writer has the segment"
     hint = "a segment has one writer: end that one first, or read"
+
+
+class ReadLocked(SystemFailure):
+    """No process is the segment's writer, but one that may read it holds a lock on it."""
+
+    code = errno.EBUSY
+    summary = "no writer has the segment, but a process that may read it holds a lock on it"
+    hint = "end that process (lslocks shows it), or remove the segment and create it anew with a mode that keeps it out"
+
+
+class ForeignOwner(AccessDenied):
+    """The segment was made by another user, who could rewrite or truncate it."""
+
+    summary = "made by another user, who could rewrite or truncate it"
+    hint = "have its owner or root remove it, or say by owner= that you trust that user"
 
 
 class Replaced(SystemFailure):
@@ -272,6 +287,23 @@ _BY_ERRNO: Dict[int, Type[SystemFailure]] = {
     errno.ENXIO: NotRegular,  # a socket
 }
 
+_HINTS = {
+    errno.EMFILE: "this process has too many files open (ulimit -n)",
+    errno.ENFILE: "this machine has too many files open (sysctl fs.file-max)",
+    errno.ENOMEM: "memory is short: fewer slots, or a higher limit (ulimit -v, ulimit -l, vm.max_map_count)",
+    errno.EFBIG: "this process may not make files that large: fewer slots, or a higher limit (ulimit -f)",
+    errno.EROFS: "the file system is mounted read-only, which is enough to read alone",
+    errno.EOPNOTSUPP: "/dev/shm has to be a tmpfs: as root: mount -t tmpfs -o mode=1777 tmpfs /dev/shm",
+    errno.ENOSYS: "mount /proc, as root: mount -t proc proc /proc",
+}
+
+_HINTS_OF = {
+    ("create", errno.ENOENT): "is there a /dev/shm?",
+    ("create", errno.EACCES): "this user may not use /dev/shm: as root: chmod 1777 /dev/shm",
+    ("unlink", errno.EACCES): "it belongs to another user: only its owner and root can remove it",
+    ("unlink", errno.EPERM): "it belongs to another user: only its owner and root can remove it",
+}
+
 
 @contextmanager
 def operation(op: str, name: str) -> Iterator[None]:
@@ -284,6 +316,7 @@ def operation(op: str, name: str) -> Iterator[None]:
         raise
     except OSError as system:
         code = system.errno or errno.EIO
-        error = _BY_ERRNO.get(code, SystemFailure)(os.strerror(code), code)
+        error = _BY_ERRNO.get(code, SystemFailure)(system.strerror or os.strerror(code), code)
+        error.hint = _HINTS_OF.get((op, code)) or _HINTS.get(code) or error.hint
         error.op, error.name = op, name
         raise error from None
