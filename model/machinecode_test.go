@@ -172,7 +172,6 @@ var (
 	writerType    = reflect.TypeFor[ring.Writer[ring.TradingData]]()
 	readerType    = reflect.TypeFor[ring.Reader[ring.TradingData]]()
 	publisherType = reflect.TypeFor[seqlock.Publisher]()
-	wordsType     = fieldType(writerType, "words")
 	doorbellType  = fieldType(reflect.TypeFor[segment.Segment](), "doorbell").Elem()
 )
 
@@ -223,22 +222,7 @@ func (s *sandbox) function(name string) uint64 {
 	return entry
 }
 
-// structResult returns a struct and a nil error, as a function does whose registers are enough for it, or not.
-func (s *sandbox) structResult(o object) (x []uint64) {
-	registers, stack, toArgs := s.isa.registers()
-	for i := range uint64(o.t.Size()) / 8 {
-		x = append(x, s.load(o.at+8*i, 8, plain))
-	}
-	if len(x) > len(registers) {
-		for i, v := range x {
-			s.word(s.r[stack]+toArgs+8*uint64(i), v)
-		}
-		x = nil
-	}
-	return append(x, 0, 0)
-}
-
-var stubNames = []string{"Writable", "look"}
+var stubNames = []string{"look"}
 
 func nothing(*sandbox, []uint64) []uint64 { return []uint64{0, 0, 0} }
 

@@ -21,6 +21,7 @@ var (
 var (
 	ErrClosed     = fmt.Errorf("ring: the writer closed the ring: %w", fs.ErrClosed)
 	ErrWriterDead = errors.New("ring: the writer is gone without closing the ring")
+	ErrReplaced   = errors.New("ring: another ring has the name by now: attach again to follow that one")
 	ErrCorrupt    = errors.New("ring: slot versions contradict the head: the memory is damaged")
 )
 

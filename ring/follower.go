@@ -20,6 +20,7 @@ type follower struct {
 	epoch      uint64
 	epochFirst uint64
 	deadEpoch  uint64 // the epoch whose writer was reported dead
+	replaced   bool   // ErrReplaced was told
 	resume     Position
 	wait       Wait
 	slots      uint64
@@ -39,9 +40,14 @@ func newFollower(w words, m Memory, g Geometry, o ReaderOptions) (follower, erro
 	if o.Resume.kind == at {
 		f.resume = OldestSafe()
 	}
-	f.epoch, f.epochFirst = f.loadEpoch()
-	f.Seek(o.Start)
-	var err error
+	err := guard(m, func() error {
+		f.epoch, f.epochFirst = f.loadEpoch()
+		f.Seek(o.Start)
+		return nil
+	})
+	if err != nil {
+		return f, err
+	}
 	f.thread, err = o.Thread.Enter()
 	return f, err
 }
@@ -71,12 +77,12 @@ func (f *follower) Seek(p Position) {
 // finishedHead returns the number of records that are finished: the head, or more, if the writer
 // is in, or died in, a batch of which the head does not know yet.
 func (f *follower) finishedHead() uint64 {
-	head := atomic.LoadUint64(f.words.head)
+	head := f.loadHead()
 	if f.next > f.origin {
 		head = max(head, f.next) // what this reader has read is finished
 	}
 	for range f.slots {
-		if f.version(head) != finished(head) {
+		if head > lastNumber || f.version(head) != finished(head) {
 			break
 		}
 		head++
@@ -118,7 +124,7 @@ func (f *follower) lapped(v uint64) Status {
 	// v may come from the plain load that ends a Load. A head from before it could be a lap older, and
 	// a sound ring would look damaged.
 	seqlock.LoadFence()
-	head := atomic.LoadUint64(f.words.head)
+	head := f.loadHead()
 	// The head lags behind the slots by one run of records at the most, which is half a ring.
 	if taken&f.slotMask != f.next&f.slotMask || taken > head+f.slots {
 		return Corrupt

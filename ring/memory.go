@@ -18,6 +18,27 @@ type Memory interface {
 	WriterAlive() (bool, error)
 }
 
+// Guarded is what a [Memory] also is if somebody can take its storage away. Guard calls fn and turns an access to
+// what is gone into an error. [NewReader], [NewWriter], their like, and [Writer].Close guard themselves;
+// a loop is put into Guard as a whole by whoever writes it, for it costs more than a poll.
+type Guarded interface {
+	Guard(fn func() error) error
+}
+
+// guard calls fn, guarded if m can do that.
+func guard(m Memory, fn func() error) error {
+	if g, ok := m.(Guarded); ok {
+		return g.Guard(fn)
+	}
+	return fn()
+}
+
+// Named is what a [Memory] also is if it was found under a name that somebody can give to another one.
+type Named interface {
+	// Replaced reports whether another memory has the name by now. It may make a system call.
+	Replaced() (bool, error)
+}
+
 // Doorbell is what a [Memory] also is if its readers can sleep until the writer publishes.
 //
 // A reader calls Arm, polls once more, and calls Wait only if that found nothing. The writer looks at

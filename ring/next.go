@@ -20,6 +20,8 @@ type Record[T any] struct {
 //   - [ErrWriterDead]: the writer went without closing, and all that it published was read; told once
 //     for each writer, after which Next waits for one that takes over;
 //   - [ErrClosed]: the writer closed the ring, and all that it published was read;
+//   - [ErrReplaced]: another ring has the name of this one, of which a reader learns that has waited a while; told
+//     once, after which Next waits on;
 //   - [ErrCorrupt]: the memory contradicts itself;
 //   - the context's error: ctx ended.
 //

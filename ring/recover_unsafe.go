@@ -27,6 +27,9 @@ func recoverRing(w *words, masks []uint64) (next uint64, err error) {
 		}
 		next++
 	}
+	if max(head, next) > lastNumber {
+		return 0, fmt.Errorf("%w: head is %d, and there is no number for another record", ErrCorrupt, head)
+	}
 	if v := w.version(next); v > finished(next) {
 		return 0, fmt.Errorf("%w: head is %d, but the slot of record %d has version %d", ErrCorrupt, head, next, v)
 	}

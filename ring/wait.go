@@ -62,8 +62,8 @@ type pauser struct {
 	looked time.Time // when liveness was last looked at
 }
 
-// pause lets time pass between two polls. It returns an error if the wait is over: the context's, or
-// ErrWriterDead.
+// pause lets time pass between two polls. It returns an error if the wait is over: the context's, ErrWriterDead, or
+// ErrReplaced.
 func (f *follower) pause(ctx context.Context, p *pauser) error {
 	p.rounds++
 	spins := f.wait.kind == waitSpin || f.wait.kind != waitEvery && p.rounds <= spinRounds
@@ -74,7 +74,7 @@ func (f *follower) pause(ctx context.Context, p *pauser) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := f.checkWriter(p); err != nil {
+	if err := f.look(p); err != nil {
 		return err
 	}
 	switch f.wait.kind {
@@ -135,17 +135,28 @@ func (f *follower) block(ctx context.Context, p *pauser) (err error) {
 	return err
 }
 
-// checkWriter returns ErrWriterDead if the writer of the reader's epoch went without closing: once an
-// epoch. It looks no more often than livenessPeriod.
-func (f *follower) checkWriter(p *pauser) error {
+// look returns what a reader learns that has waited a while: ErrWriterDead, ErrReplaced. It looks no more often than
+// livenessPeriod.
+func (f *follower) look(p *pauser) error {
 	now := time.Now()
 	if p.looked.IsZero() {
 		p.looked = now // a wait that is short never looks
 	}
-	if now.Sub(p.looked) < livenessPeriod || f.deadEpoch == f.epoch || f.loadState() != layout.StateOpen {
+	if now.Sub(p.looked) < livenessPeriod {
 		return nil
 	}
 	p.looked = now
+	if err := f.checkWriter(); err != nil {
+		return err
+	}
+	return f.checkName()
+}
+
+// checkWriter returns ErrWriterDead if the writer of the reader's epoch went without closing: once an epoch.
+func (f *follower) checkWriter() error {
+	if f.deadEpoch == f.epoch || f.loadState() != layout.StateOpen {
+		return nil
+	}
 	alive, err := f.memory.WriterAlive()
 	if alive || err != nil {
 		return err
@@ -156,4 +167,18 @@ func (f *follower) checkWriter(p *pauser) error {
 	}
 	f.deadEpoch = f.epoch
 	return ErrWriterDead
+}
+
+// checkName returns ErrReplaced, once, if another memory has the name of the reader's.
+func (f *follower) checkName() error {
+	named, ok := f.memory.(Named)
+	if !ok || f.replaced {
+		return nil
+	}
+	replaced, err := named.Replaced()
+	if err != nil || !replaced {
+		return err
+	}
+	f.replaced = true
+	return ErrReplaced
 }

@@ -61,6 +61,10 @@ func mapWords(m Memory) (words, Geometry, error) {
 	}, g, nil
 }
 
+// loadHead returns the head, or the highest that there can be: the versions of numbers beyond it would be those of
+// slots never written, and of other records.
+func (w *words) loadHead() uint64 { return min(atomic.LoadUint64(w.head), lastNumber+1) }
+
 // slot is where record n lies.
 func (w *words) slot(n uint64) unsafe.Pointer {
 	return unsafe.Add(w.slots, uintptr(n&w.slotMask)*w.stride)

@@ -26,6 +26,7 @@ type Writer[T any] struct {
 	bell      Doorbell
 	masks     []uint64 // publisher.Masks points here
 	thread    *host.Entered
+	memory    Memory
 }
 
 // WriterOptions say how a writer runs. The zero value changes nothing.
@@ -64,29 +65,39 @@ func newWriter[T any](m Memory) (*Writer[T], error) {
 		return nil, ErrReadOnly
 	}
 	masks := g.Record.Masks()
-	next, err := recoverRing(&words, masks)
-	if err != nil {
-		return nil, err
-	}
 	w := &Writer[T]{
 		publisher: seqlock.Publisher{
 			Slots: words.slots, Stride: words.stride, SlotMask: words.slotMask, Words: words.words,
 			Masks: unsafe.Pointer(unsafe.SliceData(masks)), View: words.view, ViewVersion: words.viewVersion,
-			Head: unsafe.Pointer(words.head), Next: next,
+			Head: unsafe.Pointer(words.head),
 		},
-		stage: stageOf[T](), words: words, bell: doorbellOf(m), masks: masks,
+		stage: stageOf[T](), words: words, bell: doorbellOf(m), masks: masks, memory: m,
 		run: int(min(g.Slots/2, maxRun)),
 	}
 	if w.bell != nil {
 		w.waiting = w.bell.Waiting()
 	}
+	if err := guard(m, w.open); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// open mends what the last writer left, and begins an epoch.
+func (w *Writer[T]) open() error {
+	words := &w.words
+	next, err := recoverRing(words, w.masks)
+	if err != nil {
+		return err
+	}
+	w.publisher.Next = next
 	// Readers take the state before the epoch, so "open" must not come later than the new epoch,
 	// and the epoch must not come before its first record.
 	atomic.StoreUint64(words.epochFirst, next)
 	atomic.StoreUint64(words.state, uint64(layout.StateOpen))
 	atomic.AddUint64(words.epoch, 1)
 	w.ringBell() // those who sleep learn of the restart
-	return w, nil
+	return nil
 }
 
 // Publish writes *rec as the next record and returns its number. It makes no system call, unless a
@@ -152,14 +163,22 @@ func (w *Writer[T]) Head() uint64 { return w.publisher.Next }
 func (w *Writer[T]) Heartbeat(now uint64) { atomic.StoreUint64(w.words.heartbeat, now) }
 
 // Close tells the readers that no record follows. The memory stays as it is, to be read, and to be
-// taken over by another writer. A second Close does nothing. The error can only be of [WriterOptions].Thread.
+// taken over by another writer. A second Close does nothing. The error is of [WriterOptions].Thread, or that
+// of memory that is gone, whose readers are then not told.
 func (w *Writer[T]) Close() error {
 	if w.closed {
 		return nil
 	}
 	w.closed, w.stage = true, []uint64{}
+	return errors.Join(guard(w.memory, w.end), w.thread.Leave())
+}
+
+// end tells the readers. Not inlined: package model looks for its code by name.
+//
+//go:noinline
+func (w *Writer[T]) end() error {
 	// After the head of the last publish: a reader that sees "closed" sees every record.
 	atomic.StoreUint64(w.words.state, uint64(layout.StateClosed))
 	w.ringBell()
-	return w.thread.Leave()
+	return nil
 }

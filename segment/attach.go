@@ -91,9 +91,6 @@ func (s *Segment) takeOver() (err error) {
 	if err == nil {
 		err = s.own()
 	}
-	if err == nil { // a copy of a segment may have holes
-		err = sys.Reserve(s.fd, s.geometry.SegmentSize)
-	}
 	if err == nil {
 		err = s.openRing(true)
 	}
@@ -199,5 +196,8 @@ func (s *Segment) stillNamed() error {
 func isNamed(fd int, path string) bool {
 	opened, err := sys.Stat(fd)
 	named, nameErr := sys.StatName(path)
-	return err == nil && nameErr == nil && named.Device == opened.Device && named.Inode == opened.Inode
+	return err == nil && nameErr == nil && same(named, opened)
 }
+
+// same reports whether two names, or descriptors, are of one file.
+func same(a, b sys.Info) bool { return a.Device == b.Device && a.Inode == b.Inode }

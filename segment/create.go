@@ -99,10 +99,15 @@ func create(name string, g layout.Geometry, o Options) (_ *Segment, err error) {
 	return s, nil
 }
 
-// own locks the segment for this process, maps it, and says who the writer is.
+// own locks the segment for this process, reserves and maps it, and says who the writer is.
 func (s *Segment) own() (err error) {
 	if err := s.lock(); err != nil {
 		return err
+	}
+	if !s.created { // a copy of a segment may have holes
+		if err := sys.Reserve(s.fd, s.geometry.SegmentSize); err != nil {
+			return err
+		}
 	}
 	if s.memory, err = sys.Map(s.fd, s.geometry.SegmentSize, true); err != nil {
 		return err

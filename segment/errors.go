@@ -156,4 +156,5 @@ const (
 	opUnlink = "unlink"
 	opAccess = "access"
 	opStatus = "read the status of"
+	opName   = "look for the name of"
 )

@@ -7,8 +7,8 @@ import (
 
 // Guard calls fn, and turns an access to the segment's memory that fails, because somebody truncated
 // the object, into an error that is [ErrTruncated]; without it the Go runtime ends the process. Put it
-// around a reader's or a writer's whole loop, and around what comes after it, such as a writer's Close: it
-// costs nothing inside. It guards the calling goroutine alone, and nothing under the race detector, which
+// around a reader's or a writer's whole loop: it costs nothing inside. Making a reader or a writer, a writer's Close, and
+// Status guard themselves; Seek, Head and Heartbeat, which return no error, do not. It guards the calling goroutine alone, and nothing under the race detector, which
 // touches the memory from C.
 func (s *Segment) Guard(fn func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))

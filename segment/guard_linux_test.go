@@ -183,6 +183,56 @@ func TestTruncatedBareSegment(t *testing.T) {
 	requireError(t, s.Guard(func() error { r.Read(); return nil }), opAccess, name, ErrTruncated)
 }
 
+// What is not part of a loop guards itself.
+func TestTruncatedOutsideOfTheLoops(t *testing.T) {
+	needFaults(t)
+	for what, use := range map[string]func(s *Segment, w *ring.Writer[stamp]) error{
+		"a reader": func(s *Segment, _ *ring.Writer[stamp]) error {
+			_, err := ring.NewReader[stamp](s, ring.ReaderOptions{})
+			return err
+		},
+		"a raw reader": func(s *Segment, _ *ring.Writer[stamp]) error {
+			_, err := ring.NewRawReader(s, ring.ReaderOptions{})
+			return err
+		},
+		"a writer": func(s *Segment, _ *ring.Writer[stamp]) error { _, err := ring.NewWriter[stamp](s); return err },
+		"close":    func(_ *Segment, w *ring.Writer[stamp]) error { return w.Close() },
+		"status":   func(s *Segment, _ *ring.Writer[stamp]) error { _, err := s.Status(); return err },
+	} {
+		for part, size := range map[string]int64{"all": 0, "the slots": layout.PageSize} {
+			if part == "the slots" && (what == "close" || what == "status") {
+				continue // which look at the header alone
+			}
+			t.Run(what+" without "+part, func(t *testing.T) {
+				name := testkit.Name(t)
+				s := createFor(t, name, 16, Options{})
+				w := newWriter(t, s)
+				w.Publish(&stamp{})
+				require.NoError(t, os.Truncate(Dir+name, size))
+				requireError(t, use(s, w), opAccess, name, ErrTruncated)
+				if what == "close" {
+					require.NoError(t, w.Close(), "a second one does nothing")
+				}
+			})
+		}
+	}
+}
+
+// A reader that sleeps learns that its doorbell is gone.
+func TestDoorbellTruncatedUnderASleeper(t *testing.T) {
+	needFaults(t)
+	name := testkit.Name(t)
+	s := createFor(t, name, 16, Options{Doorbell: true})
+	newWriter(t, s)
+	reader := attach(t, name)
+	r := newReader(t, reader, ring.ReaderOptions{Wait: ring.Block()})
+	require.NoError(t, os.Truncate(doorbellPath(Dir+name, s.Geometry().Created), 0))
+	var rec stamp
+	err := reader.Guard(func() error { _, err := r.Next(context.Background(), &rec); return err })
+	requireError(t, err, opAccess, name, ErrTruncated)
+	require.ErrorContains(t, err, "doorbell")
+}
+
 func TestGuardLeavesTheRestAlone(t *testing.T) {
 	s := createFor(t, testkit.Name(t), 16, Options{})
 	assert.NoError(t, s.Guard(func() error { return nil }))

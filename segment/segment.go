@@ -2,6 +2,7 @@ package segment
 
 import (
 	"errors"
+	"io/fs"
 
 	"github.com/tickring/tickring/hugepages"
 	"github.com/tickring/tickring/internal/layout"
@@ -68,6 +69,20 @@ func (s *Segment) WriterAlive() (bool, error) {
 	}
 	alive, err := sys.Locked(s.fd)
 	return alive, failed("look for the writer of", s.name, err)
+}
+
+// Replaced reports whether another object has the segment's name by now: whoever attaches gets that one, and this one
+// has seen its last writer, if not its last record. A segment whose name is merely gone is not replaced. It makes two system calls.
+func (s *Segment) Replaced() (bool, error) {
+	opened, err := sys.Stat(s.fd)
+	if err != nil {
+		return false, failed(opName, s.name, err)
+	}
+	named, err := sys.StatName(s.path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return !same(named, opened), failed(opName, s.name, err)
 }
 
 // Pages reports which pages the slots have in this process.

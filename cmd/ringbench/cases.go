@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -95,8 +96,11 @@ func (b *bench) play(ctx context.Context, c benchCase) (p played, err error) {
 		return p, err
 	}
 	w := &writer{out: out, clock: b.clock, now: stamper(b.clock), tape: b.tape, stop: &b.stop}
-	p.writer, err = b.seat.run(func() { p.elapsedNs = b.clock.Nanoseconds(int64(c.publish(w, s, begin))) })
-	if err != nil {
+	var end error
+	p.writer, err = b.seat.run(func() {
+		end = b.segment.Guard(func() error { p.elapsedNs = b.clock.Nanoseconds(int64(c.publish(w, s, begin))); return nil })
+	})
+	if err := errors.Join(end, err); err != nil {
 		return p, err
 	}
 	p.published = out.Head() - first

@@ -130,7 +130,7 @@ func (r *reader) follow(o *followOrder) (*followed, error) {
 	}
 
 	var end error
-	if f.stay, err = r.seat.run(func() { end = loop() }); err != nil {
+	if f.stay, err = r.seat.run(func() { end = r.segment.Guard(loop) }); err != nil {
 		return nil, err
 	}
 	if end != io.EOF {

@@ -110,20 +110,20 @@ func (s Schema) Validate() error {
 	case len(s.Fields) < 1 || len(s.Fields) > MaxFields:
 		return fmt.Errorf("%w: %d fields, not 1…%d", ErrSchema, len(s.Fields), MaxFields)
 	case !validName(s.Name):
-		return fmt.Errorf("%w: record name %q is not 1…%d printable ASCII characters", ErrSchema, s.Name, NameSize)
+		return fmt.Errorf("%w: record name %+q is not 1…%d printable ASCII characters", ErrSchema, s.Name, NameSize)
 	}
 	end := 0
 	named := make(map[string]bool, len(s.Fields))
 	for i, f := range s.Fields {
 		switch {
 		case !validName(f.Name):
-			return fmt.Errorf("%w: name %q of field %d is not 1…%d printable ASCII characters", ErrSchema, f.Name, i, NameSize)
+			return fmt.Errorf("%w: name %+q of field %d is not 1…%d printable ASCII characters", ErrSchema, f.Name, i, NameSize)
 		case named[f.Name]:
-			return fmt.Errorf("%w: two fields are named %q", ErrSchema, f.Name)
+			return fmt.Errorf("%w: two fields are named %+q", ErrSchema, f.Name)
 		case !f.Kind.Valid():
-			return fmt.Errorf("%w: field %q has unknown %s", ErrSchema, f.Name, f.Kind)
+			return fmt.Errorf("%w: field %+q has unknown %s", ErrSchema, f.Name, f.Kind)
 		case f.Count < 1 || f.Count > s.Size || f.Offset < end || f.Offset > s.Size-f.Size():
-			return fmt.Errorf("%w: field %q (%d bytes at %d) overlaps another or leaves the record of %d bytes", ErrSchema, f.Name, f.Size(), f.Offset, s.Size)
+			return fmt.Errorf("%w: field %+q (%d bytes at %d) overlaps another or leaves the record of %d bytes", ErrSchema, f.Name, f.Size(), f.Offset, s.Size)
 		}
 		end, named[f.Name] = f.Offset+f.Size(), true
 	}

@@ -254,14 +254,25 @@ func WriteAt(fd int, b []byte, offset int) error {
 	return nil
 }
 
-// Map maps the first n bytes of fd, shared, and faults them in, so that no first access pays for it.
+// Map maps the first n bytes of fd, shared, and faults them in, so that no first access pays for it. A file with holes
+// is not faulted in: that would reserve storage for all of what somebody may have made only to look large.
 func Map(fd int, n uint64, writable bool) ([]byte, error) {
-	prot := unix.PROT_READ
+	var st unix.Stat_t
+	if err := retry(func() error { return unix.Fstat(fd, &st) }); err != nil {
+		return nil, err
+	}
+	prot, flags := unix.PROT_READ, unix.MAP_SHARED
 	if writable {
 		prot |= unix.PROT_WRITE
 	}
-	return unix.Mmap(fd, 0, int(n), prot, unix.MAP_SHARED|unix.MAP_POPULATE)
+	if uint64(st.Blocks)*blockSize >= n {
+		flags |= unix.MAP_POPULATE
+	}
+	return unix.Mmap(fd, 0, int(n), prot, flags)
 }
+
+// blockSize is the unit of st_blocks, whatever the file system's own is.
+const blockSize = 512
 
 // MapBare maps the first n bytes of fd, shared and for writing, and touches none of them.
 func MapBare(fd int, n uint64) ([]byte, error) {

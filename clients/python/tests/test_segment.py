@@ -420,10 +420,10 @@ class RingFile(Case):
     @staticmethod
     def _owned_by(user: int) -> object:
         def fstat(fd: int) -> os.stat_result:
-            info = list(os.stat(fd))
-            if os.path.realpath(f"/proc/self/fd/{fd}").endswith(".ring"):
-                info[4] = user
-            return os.stat_result(info)
+            info = os.stat(fd)
+            if not os.path.realpath(f"/proc/self/fd/{fd}").endswith(".ring"):
+                return info
+            return os.stat_result((*info[:4], user, *info[5:]))
 
         return fstat
 

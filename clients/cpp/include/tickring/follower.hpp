@@ -63,6 +63,7 @@ protected:
           resume_(o.resume.is_at() ? tickring::position::oldest_safe() : o.resume),
           wait_(o.wait),
           bell_(m.bell()),
+          lost_(m.lost_word()),
           lock_fd_(m.lock_fd()) {
         load_epoch(epoch_, epoch_first_);
         seek(o.start);
@@ -71,11 +72,12 @@ protected:
     // The number of records that are finished: the head, or more, if the writer is in, or died in, a batch of which the
     // head does not know yet.
     detail::word finished_head() const noexcept {
-        detail::word head = detail::load_acquire(ring_.head);
+        detail::word head = load_head();
         if (next_ > origin_) {
             head = std::max(head, next_);  // what this reader has read is finished
         }
-        for (std::uint64_t i = 0; i < ring_.slot_count() && ring_.version(head) == detail::finished(head); ++i) {
+        for (std::uint64_t i = 0; i < ring_.slot_count() && head <= tickring::position::last_number &&
+                                  ring_.version(head) == detail::finished(head); ++i) {
             ++head;
         }
         return head;
@@ -120,18 +122,30 @@ protected:
         return status::empty;
     }
 
+    // Whether the memory was taken away, as far as the loads before this know.
+    bool lost() const noexcept {
+        detail::fence_before_check();
+        return detail::load_acquire(lost_) != 0;
+    }
+
     detail::ring ring_;
     detail::word next_ = 0;    // the record to read next
     detail::word origin_ = 0;  // where seek last placed the reader
 
 private:
     [[gnu::noinline]] status look_at(detail::word v) noexcept {
+        if (lost()) {
+            return status::truncated;
+        }
         if (v > detail::finished(next_)) {
             return lapped(v);
         }
         // The life words change only when a writer comes or goes: this line stays in the reader's cache.
         detail::word epoch, first;
         load_epoch(epoch, first);
+        if (lost()) {  // in between: what was loaded may be zeros
+            return status::truncated;
+        }
         if (epoch != epoch_) {
             const bool started = epoch_ == 0;  // the first writer came; that is no restart
             if (!started && next_ < first) {
@@ -145,10 +159,16 @@ private:
         }
         // Every record was stored before that state. If this one was not, it never will be.
         if (state() == layout::state_closed && ring_.version(next_) < detail::finished(next_) &&
-            detail::load_acquire(ring_.epoch) == epoch_) {
+            detail::load_acquire(ring_.epoch) == epoch_ && !lost()) {
             return status::closed;
         }
         return status::empty;
+    }
+
+    // The head, or the highest that there can be: the versions of numbers beyond it would be those of slots never
+    // written, and of other records.
+    detail::word load_head() const noexcept {
+        return std::min<detail::word>(detail::load_acquire(ring_.head), tickring::position::last_number + 1);
     }
 
     detail::word state() const noexcept { return detail::load_acquire(ring_.state); }
@@ -167,7 +187,10 @@ private:
         // v may come from the relaxed load that ends a load_cell. A head from before it could be a lap older, and a
         // sound ring would look damaged.
         detail::fence_before_check();
-        const detail::word head = detail::load_acquire(ring_.head);
+        const detail::word head = load_head();
+        if (lost()) {
+            return status::truncated;
+        }
         // The head lags behind the slots by one run of records at the most, which is half a ring.
         if ((taken & ring_.mask) != (next_ & ring_.mask) || taken > head + ring_.slot_count()) {
             return status::corrupt;
@@ -236,6 +259,7 @@ private:
     tickring::position resume_;
     wait_policy wait_;
     detail::doorbell bell_;
+    const std::uint32_t* lost_;
     int lock_fd_;
 };
 

@@ -3,11 +3,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "doorbell.hpp"
 #include "geometry.hpp"
 #include "system.hpp"
+#include "truncation.hpp"
 
 namespace tickring {
 
@@ -42,6 +44,10 @@ public:
     // The file to ask for a writer's lock; -1 in the writer itself.
     int lock_fd() const noexcept { return writable_ ? -1 : lock_fd_; }
 
+    // Whether somebody took the memory away; see survive_truncation, without which nobody gets to ask.
+    bool lost() const noexcept { return detail::load_relaxed(lost_word()) != 0; }
+    const std::uint32_t* lost_word() const noexcept { return lost_ ? lost_.get() : &detail::never; }
+
     // A live word of the header, by its offset in layout.hpp.
     std::uint64_t live(std::uint64_t offset) const noexcept {
         return detail::load_acquire(reinterpret_cast<const std::uint64_t*>(header_ + offset));
@@ -60,6 +66,7 @@ protected:
     bool writable_ = false;
     int lock_fd_ = -1;
     detail::doorbell bell_;
+    std::unique_ptr<std::uint32_t> lost_;  // of what is mapped, which a handler sets
 };
 
 }  // namespace tickring

@@ -49,11 +49,12 @@ public:
         return std::min(newest, first + std::max<std::uint64_t>(1, slots / 4));
     }
 
+    // The highest number of a record: its version is the last even number of 64 bits. A larger number would have the
+    // version of a smaller one.
+    static constexpr std::uint64_t last_number = (std::uint64_t{1} << 63) - 2;
+
 private:
     enum class kind : std::uint8_t { oldest_safe, oldest, newest_minus, at };
-
-    // Its version is the last even number of 64 bits. A larger number would have the version of a smaller one.
-    static constexpr std::uint64_t last_number = (std::uint64_t{1} << 63) - 2;
 
     constexpr position(kind k, std::uint64_t n) noexcept : kind_(k), n_(n) {}
 

@@ -61,7 +61,7 @@ public:
                 if (ring_.version(0) > detail::finished(0)) {
                     continue;  // a whole lap was published since the head was loaded
                 }
-                return {status::empty, 0};
+                return {lost() ? status::truncated : status::empty, 0};
             }
             const detail::word n = head - 1, want = detail::finished(n);
             const detail::word* slot = ring_.slot(n);
@@ -69,7 +69,7 @@ public:
                 return {status::ready, n};
             }
         }
-        return {status::lapped, 0};
+        return {lost() ? status::truncated : status::lapped, 0};
     }
 
     // Copies the next record to out, waiting for it as the wait policy says, until limit: `next(trade)`,

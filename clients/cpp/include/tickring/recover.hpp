@@ -1,8 +1,10 @@
 // What a writer finds that takes a ring over.
 #pragma once
 
+#include <algorithm>
 #include <string>
 
+#include "position.hpp"
 #include "ring.hpp"
 
 namespace tickring::detail {
@@ -51,6 +53,9 @@ word recover(const ring& r) {
     word next = head;
     for (std::uint64_t i = 0; i < r.slot_count() && r.version(next) == finished(next); ++i) {
         ++next;
+    }
+    if (std::max(head, next) > position::last_number) {
+        fail(error::corrupt, "head is " + std::to_string(head) + ", and there is no number for another record");
     }
     if (r.version(next) > finished(next)) {
         contradicts(next);

@@ -79,6 +79,7 @@ public:
                 detail::fail(error::not_bare, std::to_string(size) + " bytes");
             }
             s.mapped_ = detail::mapping(s.object_, layout::bare_size, false);
+            s.mapped_.watch(s.lost_.get(), false);
             s.header_ = s.mapped_.start();
             return s;
         });
@@ -170,7 +171,7 @@ private:
         }
     };
 
-    segment() = default;
+    segment() { lost_ = std::make_unique<std::uint32_t>(0); }
 
     std::string path() const { return detail::shm_dir + name_; }
     std::string bell_path() const { return detail::doorbell_path(path(), shape_.created); }
@@ -255,18 +256,21 @@ private:
         }
         mapped_ = detail::mapping(object_, shape_.segment_size, writable);
         header_ = mapped_.start();
+        mapped_.watch(lost_.get(), writable);
         slots_ = (shape_.ring_file.empty() ? mapped_ : ring_).start() + shape_.ring_offset;
     }
 
     // The file stays open, and so locked, in a writer.
     void use_ring_file(detail::ring_file r, bool writable) {
         ring_ = r.map(shape_, writable);
+        ring_.watch(lost_.get(), writable);
         ring_file_ = std::move(r.f);
     }
 
     void use_doorbell(detail::mapping m) {
         bell_ = detail::words_of(m);
         bell_mapped_ = std::move(m);
+        bell_mapped_.watch(lost_.get(), true);
     }
 
     void become_writer() {
@@ -275,9 +279,9 @@ private:
                                              ", this program writes version " + std::to_string(layout::version));
         }
         lock();
+        detail::reserve(object_, shape_.segment_size);  // a copy of a segment may have holes
         map(true);
         sign();
-        detail::reserve(object_, shape_.segment_size);  // a copy of a segment may have holes
         if (ring_.start() != nullptr) {
             detail::try_lock(ring_file_);  // the object's lock decides; this one is for those who clean up
             detail::reserve(ring_file_, ring_.size());

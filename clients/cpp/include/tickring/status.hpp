@@ -16,6 +16,7 @@ enum class status : std::uint8_t {
     dead,       // of next: the writer is gone without closing, and all that it published was read; once for each
     timeout,    // of next: the deadline came
     stopped,    // of next: the stop flag was set
+    truncated,  // the memory was taken away, from a program that called survive_truncation: nothing follows
 };
 
 constexpr const char* to_string(status s) noexcept {
@@ -29,6 +30,7 @@ constexpr const char* to_string(status s) noexcept {
     case status::dead: return "dead";
     case status::timeout: return "timeout";
     case status::stopped: return "stopped";
+    case status::truncated: return "truncated";
     }
     return "invalid";
 }

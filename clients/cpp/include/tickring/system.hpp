@@ -21,6 +21,7 @@
 #include <utility>
 
 #include "errors.hpp"
+#include "truncation.hpp"
 
 namespace tickring::detail {
 
@@ -59,27 +60,40 @@ class mapping {
 public:
     mapping() = default;
     mapping(mapping&& other) noexcept
-        : start_(std::exchange(other.start_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+        : start_(std::exchange(other.start_, nullptr)),
+          size_(std::exchange(other.size_, 0)),
+          place_(std::exchange(other.place_, nullptr)) {}
     mapping& operator=(mapping&& other) noexcept {
         std::swap(start_, other.start_);
         std::swap(size_, other.size_);
+        std::swap(place_, other.place_);
         return *this;
     }
     ~mapping() {
+        leave_place(place_);
         if (start_ != nullptr) {
             ::munmap(start_, size_);
         }
     }
 
-    // Of the first size bytes of a file, shared, and faulted in, so that no first access pays for it.
+    // Of the first size bytes of a file, shared, and faulted in, so that no first access pays for it. A file with holes
+    // is not faulted in: that would reserve storage for all of what somebody may have made only to look large.
     mapping(const file& f, std::uint64_t size, bool writable) : size_(size) {
         const int access = writable ? PROT_READ | PROT_WRITE : PROT_READ;
-        void* start = ::mmap(nullptr, size, access, MAP_SHARED | MAP_POPULATE, f.fd(), 0);
+        struct stat s {};
+        if (::fstat(f.fd(), &s) != 0) {
+            fail(errno);
+        }
+        const bool stored = static_cast<std::uint64_t>(s.st_blocks) * 512 >= size;
+        void* start = ::mmap(nullptr, size, access, MAP_SHARED | (stored ? MAP_POPULATE : 0), f.fd(), 0);
         if (start == MAP_FAILED) {
             fail(errno, "map " + std::to_string(size) + " bytes");
         }
         start_ = static_cast<std::byte*>(start);
     }
+
+    // From now on lost is set when somebody truncates the file, if the program asked for survive_truncation.
+    void watch(std::uint32_t* lost, bool writable) { place_ = take_place(start_, size_, writable, lost); }
 
     std::byte* start() const noexcept { return start_; }
     std::uint64_t size() const noexcept { return size_; }
@@ -87,6 +101,7 @@ public:
 private:
     std::byte* start_ = nullptr;
     std::uint64_t size_ = 0;
+    mapped_place* place_ = nullptr;
 };
 
 // open opens a file without following a link and without waiting for the peer of a fifo.

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <string>
 
 #include "recover.hpp"
 
@@ -34,7 +35,9 @@ public:
 
     // Writes the next record and returns its number. Makes no system call, unless a reader sleeps on the doorbell, and
     // does not allocate. Padding is stored as zero. Ends the program if the writer was closed.
-    TICKRING_DETAIL_HOT std::uint64_t publish(const T& record) noexcept {
+    //
+    // Throws error::truncated if the program asked for survive_truncation, and somebody truncated the segment.
+    TICKRING_DETAIL_HOT std::uint64_t publish(const T& record) {
         require_open();
         const detail::word n = next_;
         store(ring_, record, n);
@@ -45,7 +48,7 @@ public:
 
     // Writes count records as the next ones and returns the number of the first. Readers may read each record as soon
     // as it is written; view and head are brought up to date once per half ring or 256 records, whichever is less.
-    std::uint64_t publish(const T* records, std::size_t count) noexcept {
+    std::uint64_t publish(const T* records, std::size_t count) {
         require_open();
         const detail::ring ring = ring_;  // a copy that no store below can be suspected to change
         const detail::word first = next_;
@@ -78,7 +81,7 @@ public:
         closed_ = true;
         // After the head of the last publish: a reader that sees "closed" sees every record.
         detail::store_release(ring_.state, layout::state_closed);
-        wake_all();
+        ring_bell();
     }
 
 private:
@@ -90,6 +93,8 @@ private:
             detail::fail(error::read_only);
         }
         bell_ = m.bell();
+        lost_ = m.lost_word();
+        name_ = m.name();
         if (bell_) {
             waiting_ = bell_.waiting;
         }
@@ -100,7 +105,10 @@ private:
         detail::store_release(ring_.epoch_first, next_);
         detail::store_release(ring_.state, layout::state_open);
         detail::store_release(ring_.epoch, detail::load_relaxed(ring_.epoch) + 1);
-        wake_all();  // those who sleep learn of the restart
+        ring_bell();  // those who sleep learn of the restart
+        if (m.lost()) {
+            detail::fail(error::truncated);
+        }
     }
 
     TICKRING_DETAIL_HOT static void store(const detail::ring& ring, const T& record, detail::word n) noexcept {
@@ -115,15 +123,23 @@ private:
         next_ = n + 1;
     }
 
-    TICKRING_DETAIL_HOT void wake_sleepers() noexcept {
+    TICKRING_DETAIL_HOT void wake_sleepers() {
         // Holds the compiler back; for the CPU, a reader's barrier stands here when it matters (doorbell.hpp).
         std::atomic_signal_fence(std::memory_order_seq_cst);
-        if (__builtin_expect(detail::load_relaxed(waiting_) != 0, false)) {
+        if (__builtin_expect((detail::load_relaxed(waiting_) | detail::load_relaxed(lost_)) != 0, false)) {
             wake_all();
         }
     }
 
-    [[gnu::noinline, gnu::cold]] void wake_all() const noexcept {
+    // What is written to memory that is gone, nobody sees.
+    [[gnu::noinline, gnu::cold]] void wake_all() const {
+        ring_bell();
+        if (detail::load_relaxed(lost_) != 0) {
+            throw failure("publish to", name_, failure(error::truncated, ""));
+        }
+    }
+
+    void ring_bell() const noexcept {
         if (bell_) {
             bell_.ring();
         }
@@ -141,14 +157,14 @@ private:
         std::abort();
     }
 
-    static constexpr std::uint32_t nobody = 0;
-
     detail::ring ring_;
     detail::word next_ = 0;
-    const std::uint32_t* waiting_ = &nobody;
+    const std::uint32_t* waiting_ = &detail::never;
+    const std::uint32_t* lost_ = &detail::never;
     std::size_t run_ = 0;
     bool closed_ = false;
     detail::doorbell bell_;
+    std::string name_;
 };
 
 }  // namespace tickring

@@ -146,7 +146,6 @@ class Segment:
             geometry = replace(geometry, doorbell=doorbell, created=time.time_ns())
             segment = cls(name, fd, os.geteuid(), geometry, True)
             try:
-                _system.reserve(fd, geometry.segment_size)
                 _system.write_at(fd, encode(geometry), 0)
                 segment._own()
                 if doorbell:
@@ -199,6 +198,7 @@ class Segment:
     def _own(self) -> None:
         """Locks the segment for this process, maps it, and says who the writer is."""
         self._lock()
+        _system.reserve(self._fd, self.geometry.segment_size)  # a copy of a segment may have holes
         self._map()
         self.words.store(PID_OFFSET, os.getpid())
         self.words.store(START_TIME_OFFSET, _system.start_time(os.getpid()))
@@ -218,7 +218,6 @@ class Segment:
         if g.version != VERSION:
             raise UnsupportedVersion(f"segment has version {g.version}, this program writes version {VERSION}")
         self._own()
-        _system.reserve(self._fd, g.segment_size)  # a copy of a segment may have holes
         if g.doorbell:
             self.doorbell = _doorbell.reopen(DIR, path, g.created, self._owner)
         try:  # somebody may have given the name to another object meanwhile

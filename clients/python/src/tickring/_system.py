@@ -109,10 +109,12 @@ def reserve(fd: int, n: int) -> None:
 
 
 def map_file(fd: int, n: int, writable: bool) -> memoryview:
-    """Maps the first n bytes, shared, and faults them in. They stay mapped for as long as the view, or one made of
+    """Maps the first n bytes, shared, and faults them in, unless the file has holes: that would reserve storage for all
+    of what somebody may have made only to look large. They stay mapped for as long as the view, or one made of
     it, is referred to: nothing that reads the memory can outlive it."""
     protection = _PROT_READ | _PROT_WRITE if writable else _PROT_READ
-    address = _libc.mmap(None, n, protection, _MAP_SHARED | _MAP_POPULATE, fd, 0)
+    stored = os.fstat(fd).st_blocks * 512 >= n
+    address = _libc.mmap(None, n, protection, _MAP_SHARED | (_MAP_POPULATE if stored else 0), fd, 0)
     if address == _MAP_FAILED:
         raise _failed()
     # A union, because the view of a ctypes array has a format that memoryview.cast does not take. The mmap module

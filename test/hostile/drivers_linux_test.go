@@ -1,0 +1,90 @@
+package hostile
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/tickring/tickring/internal/testkit"
+)
+
+// driver is a program of another language that answers the commands of test/interop.
+type driver struct {
+	name    string
+	process *testkit.Process
+}
+
+// drivers starts those that this machine has. The one in C++ looks for what it must not do, with sanitizers, if the
+// compiler has them.
+func drivers(t *testing.T) (all []*driver) {
+	t.Helper()
+	root := testkit.ModuleRoot(t)
+	start := func(name string, env []string, program ...string) {
+		all = append(all, &driver{name, testkit.StartWith(t, name, func(cmd *exec.Cmd) {
+			cmd.Path, cmd.Args, cmd.Env = program[0], program, append(cmd.Env, env...)
+		})})
+	}
+	if compiler, err := exec.LookPath("g++"); err == nil {
+		program, err := compiled(compiler, root)
+		require.NoError(t, err)
+		start("c++", []string{"ASAN_OPTIONS=abort_on_error=1"}, program)
+	} else {
+		t.Logf("without C++: %v", err)
+	}
+	interpreter := os.Getenv("TICKRING_PYTHON")
+	if interpreter == "" {
+		interpreter = "python3"
+	}
+	if path, err := exec.LookPath(interpreter); err == nil {
+		python := filepath.Join(root, "clients", "python")
+		env := []string{"PYTHONPATH=" + filepath.Join(python, "src"), "PYTHONDONTWRITEBYTECODE=1", "TICKRING_PURE=1"}
+		start("python", env, path, filepath.Join(python, "tests", "driver.py"))
+	} else {
+		t.Logf("without Python: %v", err)
+	}
+	if len(all) == 0 {
+		testkit.Require(t, "c++ or python", "no driver")
+	}
+	return all
+}
+
+// compiled is the C++ driver, made once a run, beside the test binary: there go test removes it.
+func compiled(compiler, root string) (program string, err error) {
+	program, err = filepath.Abs(filepath.Join(filepath.Dir(os.Args[0]), "hostile-driver"))
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(program); err == nil {
+		return program, nil
+	}
+	cpp := filepath.Join(root, "clients", "cpp")
+	args := []string{
+		"-std=c++17", "-O1", "-pthread", "-I", filepath.Join(cpp, "include"), "-o", program, filepath.Join(cpp, "test", "driver.cpp"),
+	}
+	sanitized := append([]string{"-fsanitize=address,undefined", "-fno-sanitize-recover=all"}, args...)
+	if exec.Command(compiler, sanitized...).Run() == nil {
+		return program, nil
+	}
+	if out, err := exec.Command(compiler, args...).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return program, nil
+}
+
+// ask gives a command and returns the answer.
+func (d *driver) ask(command string) string {
+	d.process.Say(command)
+	return d.answer()
+}
+
+// answer waits for one; a driver that takes too long for it is killed, and the test fails.
+func (d *driver) answer() string {
+	hung := time.AfterFunc(stuck, func() { _ = d.process.Cmd.Process.Kill() })
+	defer hung.Stop()
+	return d.process.Line()
+}
