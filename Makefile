@@ -1,6 +1,8 @@
 GO       ?= go
 FUZZTIME ?= 10s
 PYTHON   ?= $(or $(TICKRING_PYTHON),python3)
+DURATION ?= 1m
+SEED     ?=
 QEMU     ?= $(shell command -v qemu-aarch64-static || command -v qemu-aarch64)
 
 # What CI runs, in its order: what fails soonest comes first.
@@ -12,7 +14,7 @@ CROSS = linux/arm64 linux/386 darwin/amd64 darwin/arm64 windows/amd64 windows/ar
 ARM64 = ./ring/... ./seqlock/... ./segment/... ./hugepages/... ./internal/...
 
 .DEFAULT_GOAL := help
-.PHONY: help ci bench clean $(STEPS)
+.PHONY: help ci bench clean soak $(STEPS)
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +75,9 @@ fuzz: ## Fuzz every target for FUZZTIME (10s)
 		echo "$$file $${func#func }"; \
 		$(GO) test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null || exit 1; \
 	done
+
+soak: ## Every fault, again and again, for DURATION (1m) by SEED (any)
+	TICKRING_SOAK=$(DURATION) TICKRING_SOAK_SEED=$(SEED) $(GO) test -v -count=1 -run Soak -timeout 0 ./test/soak
 
 bench: ## Benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -50,7 +50,7 @@ var codeMutants = []struct {
 			"head: // after", "head:\n\tMOVQ R8, Publisher_Next(DI)\n\tRET // after",
 		}},
 		{"ring/follower.go", []string{
-			"f.version(f.next) < finished(f.next) && ", "",
+			"f.version(f.next) <= unfinished(f.next) && ", "",
 			"for range f.slots {", "for range min(f.slots, 0) {",
 		}},
 		{"ring/recover_unsafe.go", []string{

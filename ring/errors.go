@@ -10,10 +10,12 @@ import (
 
 // What [NewWriter], [NewReader] and [NewBareReader] refuse.
 var (
-	ErrType     = errors.New("ring: record type cannot be shared")
-	ErrReadOnly = fmt.Errorf("ring: memory is read-only: attach with segment.OpenWriter to publish: %w", fs.ErrPermission)
-	ErrBare     = errors.New("ring: memory has no header: read it with a BareReader")
-	ErrGeometry = layout.ErrGeometry // memory is smaller than its geometry, or not aligned
+	ErrType = errors.New("ring: record type cannot be shared")
+	// ErrExhausted: fewer than 2^56 record numbers are left of 2^63, which only damage or 290 years bring about.
+	ErrExhausted = errors.New("ring: the record numbers are used up: remove the segment and create it anew")
+	ErrReadOnly  = fmt.Errorf("ring: memory is read-only: attach with segment.OpenWriter to publish: %w", fs.ErrPermission)
+	ErrBare      = errors.New("ring: memory has no header: read it with a BareReader")
+	ErrGeometry  = layout.ErrGeometry // memory is smaller than its geometry, or not aligned
 )
 
 // What [Reader.Next] and [Reader.All] report besides records. All of them but ErrCorrupt leave the

@@ -90,9 +90,14 @@ func (f *follower) finishedHead() uint64 {
 	return head
 }
 
-// miss says what it means that the slot of the next record has version v.
+// loadHead returns the head, or as much of it as there are numbers: the version of a number beyond would be that of a
+// slot never written.
+func (f *follower) loadHead() uint64 { return min(atomic.LoadUint64(f.words.head), lastNumber+1) }
+
+// miss says what it means that the slot of the next record has version v, which is not the finished one. It compares
+// with the unfinished one: behind the last number there is no finished one.
 func (f *follower) miss(v uint64) Status {
-	if v > finished(f.next) {
+	if v > unfinished(f.next) {
 		return f.lapped(v)
 	}
 	// The life words change only when a writer comes or goes: this line stays in the reader's cache.
@@ -109,7 +114,7 @@ func (f *follower) miss(v uint64) Status {
 	}
 	if f.loadState() == layout.StateClosed {
 		// Every record was stored before that state. If this one was not, it never will be.
-		if f.version(f.next) < finished(f.next) && atomic.LoadUint64(f.words.epoch) == f.epoch {
+		if f.version(f.next) <= unfinished(f.next) && atomic.LoadUint64(f.words.epoch) == f.epoch {
 			return Closed
 		}
 	}

@@ -7,7 +7,7 @@ type Position struct {
 	n    uint64
 }
 
-// lastNumber has the highest version that a finished record can have.
+// lastNumber has the highest version that a finished record can have. No head is above it by more than one.
 const lastNumber = 1<<63 - 2
 
 type positionKind uint8

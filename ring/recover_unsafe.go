@@ -15,9 +15,11 @@ import (
 // slots from head on that are finished, which readers may have read, and which must therefore keep
 // their numbers; then one slot that is odd, which nobody has read, and which is written again; a
 // view that is odd or behind. All of that follows from the slot versions.
+//
+// Nothing is stored in a ring that is refused.
 func recoverRing(w *words, masks []uint64) (next uint64, err error) {
 	head := atomic.LoadUint64(w.head)
-	if head > 0 && w.version(head-1) != finished(head-1) {
+	if head > lastNumber+1 || head > 0 && w.version(head-1) != finished(head-1) {
 		return 0, fmt.Errorf("%w: head is %d, but slot of record %d has version %d", ErrCorrupt, head, head-1, w.version(head-1))
 	}
 	next = head
@@ -27,16 +29,20 @@ func recoverRing(w *words, masks []uint64) (next uint64, err error) {
 		}
 		next++
 	}
-	if max(head, next) > lastNumber {
-		return 0, fmt.Errorf("%w: head is %d, and there is no number for another record", ErrCorrupt, head)
-	}
-	if v := w.version(next); v > finished(next) {
+	if v := w.version(next); v > unfinished(next) {
 		return 0, fmt.Errorf("%w: head is %d, but the slot of record %d has version %d", ErrCorrupt, head, next, v)
+	}
+	if max(head, next) > lastNumber+1-room {
+		return 0, fmt.Errorf("%w: the next record would be %d, and %d is the last", ErrExhausted, next, uint64(lastNumber))
 	}
 	mendView(w, masks, next)
 	atomic.StoreUint64(w.head, next)
 	return next, nil
 }
+
+// room is how many numbers a writer must find left, so that it never runs out of them and publishing need not look:
+// at a record a nanosecond they last for two years.
+const room = 1 << 56
 
 // mendView makes the view hold record next-1, the newest.
 func mendView(w *words, masks []uint64, next uint64) {

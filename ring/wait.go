@@ -162,7 +162,7 @@ func (f *follower) checkWriter() error {
 		return err
 	}
 	// It may have published before it died, or somebody may have taken over since.
-	if f.version(f.next) >= finished(f.next) || f.loadState() != layout.StateOpen {
+	if f.version(f.next) > unfinished(f.next) || f.loadState() != layout.StateOpen {
 		return nil
 	}
 	f.deadEpoch = f.epoch

@@ -61,10 +61,6 @@ func mapWords(m Memory) (words, Geometry, error) {
 	}, g, nil
 }
 
-// loadHead returns the head, or the highest that there can be: the versions of numbers beyond it would be those of
-// slots never written, and of other records.
-func (w *words) loadHead() uint64 { return min(atomic.LoadUint64(w.head), lastNumber+1) }
-
 // slot is where record n lies.
 func (w *words) slot(n uint64) unsafe.Pointer {
 	return unsafe.Add(w.slots, uintptr(n&w.slotMask)*w.stride)
@@ -75,6 +71,9 @@ func (w *words) version(n uint64) uint64 { return atomic.LoadUint64((*uint64)(w.
 
 // finished is the slot version of record n when it is whole.
 func finished(n uint64) uint64 { return 2*n + 2 }
+
+// unfinished is the slot version of record n while it is being written.
+func unfinished(n uint64) uint64 { return 2*n + 1 }
 
 // recordBytes is the memory of *v.
 func recordBytes[T any](v *T) []byte {

@@ -44,7 +44,8 @@ func (s *Segment) status(alive bool) Status {
 		st.State = "dead"
 	}
 	if beat := load(layout.HeartbeatOffset); beat != 0 {
-		st.Heartbeat = max(0, time.Duration(sys.Boottime()-beat))
+		now := sys.Boottime()
+		st.Heartbeat = time.Duration(now - min(now, beat)) // one of the future is of now
 	}
 	st.Head = load(layout.HeadOffset)
 	st.Oldest = s.geometry.Oldest(st.Head)

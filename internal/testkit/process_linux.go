@@ -106,13 +106,6 @@ func RunWith(role string, prepare func(*exec.Cmd), args ...string) (string, erro
 	return string(out), nil
 }
 
-// RoleCommand is this test binary in a role, to be started.
-func RoleCommand(role string, args ...string) *exec.Cmd {
-	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = roleEnvironment(role)
-	return cmd
-}
-
 // Nobody is the user that [BecomeNobody] turns to.
 const Nobody = 65534
 

@@ -55,11 +55,17 @@ func roleEnvironment(role string) []string {
 // startLimit ends a process that hangs, and so a test that waits for it.
 const startLimit = 2 * time.Minute
 
+// RoleCommand is this test binary in a role, not started yet, for a test that minds its processes itself.
+func RoleCommand(role string, args ...string) *exec.Cmd {
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Env = roleEnvironment(role)
+	return cmd
+}
+
 // StartWith is [Start] with a command that prepare, if not nil, changes first.
 func StartWith(t testing.TB, role string, prepare func(*exec.Cmd), args ...string) *Process {
 	t.Helper()
-	p := &Process{t: t, Cmd: exec.Command(os.Args[0], args...), err: &strings.Builder{}}
-	p.Cmd.Env = roleEnvironment(role)
+	p := &Process{t: t, Cmd: RoleCommand(role, args...), err: &strings.Builder{}}
 	p.Cmd.Stderr = p.err
 	if prepare != nil {
 		prepare(p.Cmd)

@@ -77,6 +77,7 @@ var errorKinds = []struct {
 	{segment.ErrSchema, "schema"},
 	{segment.ErrWriterExists, "writer-exists"},
 	{ring.ErrCorrupt, "corrupt"},
+	{ring.ErrExhausted, "exhausted"},
 	{ring.ErrNoDoorbell, "no-doorbell"},
 	{fs.ErrNotExist, "not-found"},
 	{fs.ErrPermission, "permission"},

@@ -98,5 +98,41 @@ poll => ready 12 $12
 detach => ok
 takeover NAME TradingData => error corrupt
 `},
+		{"head-of-2-63", newImage("TradingData", 8).life(1, 0, layout.StateOpen).head(1 << 63), headBeyond},
+		{"head-of-all-ones", newImage("TradingData", 8).life(1, 0, layout.StateOpen).head(math.MaxUint64), headBeyond},
+		{"head-beyond-a-ring", trades().published(20).head(1<<63 + 20), `
+# The version of record 2^63 + n would be that of record n.
+attach NAME TradingData => ok
+reader oldest oldest => ok
+position => 9223372036854775800
+poll => empty
+latest => lapped
+reader newest-minus:3 oldest => ok
+batch 9 => empty
+reader at:12 oldest => ok
+batch 9 => ready 12 8 @12+8
+poll => empty
+detach => ok
+takeover NAME TradingData => error corrupt
+`},
 	}
 }
+
+// headBeyond is for heads that no writer comes to: 2^63 numbers have a version, but for the last, whose version would be
+// that of a slot never written.
+const headBeyond = `
+attach NAME TradingData => ok
+latest => error usage
+reader newest oldest => ok
+position => 9223372036854775806
+poll => empty
+batch 9 => empty
+latest => lapped
+reader oldest-safe oldest => ok
+poll => empty
+latest => lapped
+reader at:0 newest => ok
+poll => empty
+detach => ok
+takeover NAME TradingData => error corrupt
+`

@@ -494,6 +494,102 @@ detach => ok
 takeover NAME TradingData => ok
 publish $4611686018427387909 => 4611686018427387909
 `},
+		{"numbers-across-2-32", trades(8).published(1<<32 + 3), `
+# Numbers on both sides of 2^32.
+attach NAME TradingData => ok
+head => 4294967299
+view => $4294967298
+reader oldest oldest => ok
+position => 4294967291
+batch 100 => ready 4294967291 8 @4294967291+8
+poll => empty
+reader at:3 oldest => ok
+poll => lapped 3 4294967291
+missed => 4294967288
+takeover NAME TradingData => ok
+publish $4294967299 => 4294967299
+`},
+		{"numbers-across-2-31", trades(8).published(1<<31 - 1), `
+# The writer goes on across 2^31, whose versions are about 2^32, and two laps further.
+takeover NAME TradingData => ok
+attach NAME TradingData => ok
+reader newest oldest => ok
+poll => ready 2147483646 $2147483646
+publish $2147483647 => 2147483647
+publish $2147483648 $2147483649 $2147483650 => 2147483648
+batch 9 => ready 2147483647 4 @2147483647+4
+publish $2147483651 $2147483652 $2147483653 $2147483654 $2147483655 $2147483656 $2147483657 $2147483658 $2147483659 => 2147483651
+poll => lapped 2147483651 2147483652
+batch 9 => ready 2147483652 8 @2147483652+8
+`},
+		{"numbers-across-2-53", trades(8).published(1<<53 - 1), `
+# Numbers that are not exact in a float64.
+takeover NAME TradingData => ok
+attach NAME TradingData => ok
+reader newest oldest => ok
+publish $9007199254740991 $9007199254740992 $9007199254740993 => 9007199254740991
+batch 9 => ready 9007199254740990 4 @9007199254740990+4
+latest => ready 9007199254740993 $9007199254740993
+head => 9007199254740994
+reader at:9007199254740993 oldest => ok
+poll => ready 9007199254740993 $9007199254740993
+position => 9007199254740994
+`},
+		{"numbers-that-last", trades(8).published(1<<63 - 1 - 1<<56), `
+# 2^56 numbers are left, so a writer goes on; of the next one that would not be so.
+takeover NAME TradingData => ok
+publish $9151314442816847871 => 9151314442816847871
+detach => ok
+takeover NAME TradingData => error exhausted
+publish $9151314442816847872 => error usage
+attach NAME TradingData => ok
+epoch => 2
+reader newest oldest => ok
+poll => ready 9151314442816847871 $9151314442816847871
+`},
+		{"numbers-to-the-last", trades(8).published(1<<63-1).life(1, 0, layout.StateClosed), `
+# Up to the last number that there is.
+attach NAME TradingData => ok
+head => 9223372036854775807
+view => $9223372036854775806
+reader oldest oldest => ok
+position => 9223372036854775799
+batch 100 => ready 9223372036854775799 8 @9223372036854775799+8
+position => 9223372036854775807
+received => 8
+poll => closed
+batch 9 => closed
+latest => ready 9223372036854775806 $9223372036854775806
+reader newest oldest => ok
+poll => ready 9223372036854775806 $9223372036854775806
+reader at:9223372036854775806 oldest => ok
+poll => ready 9223372036854775806 $9223372036854775806
+poll => closed
+reader at:0 oldest-safe => ok
+poll => lapped 0 9223372036854775801
+missed => 9223372036854775801
+detach => ok
+takeover NAME TradingData => error exhausted
+attach NAME TradingData => ok
+epoch => 1
+state => closed
+`},
+		{"numbers-to-the-last-of-the-dead", trades(8).published(1<<63-5).slots(1<<63-5, 1<<63-1), `
+# The same, of a writer that was cut short in its last batch. No reader goes beyond, or waits for something else.
+attach NAME TradingData => ok
+head => 9223372036854775803
+reader newest oldest => ok
+position => 9223372036854775806
+latest => ready 9223372036854775806 $9223372036854775806
+poll => ready 9223372036854775806 $9223372036854775806
+poll => empty
+position => 9223372036854775807
+batch 9 => empty
+latest => ready 9223372036854775806 $9223372036854775806
+missed => 0
+detach => ok
+takeover NAME TradingData => error exhausted
+`},
 		{"no-doorbell-object", newImage("TradingData", 8, withDoorbell).published(3), `
 # The header says that there is a doorbell; it was removed. A reader can do without it.
 attach NAME TradingData => ok

@@ -12,6 +12,7 @@ import (
 	"github.com/tickring/tickring/ring"
 	"github.com/tickring/tickring/segment"
 	"github.com/tickring/tickring/seqlock"
+	"github.com/tickring/tickring/test/internal/records"
 )
 
 // damage is what a takeover that does not work does: before it, and behind it.
@@ -53,7 +54,7 @@ var damages = []damage{
 	{
 		name: "a record is left out",
 		after: func(m memory, next uint64) {
-			rec, all := trades.of(next+1, 2), [3]uint64{^uint64(0), ^uint64(0), 1<<40 - 1}
+			rec, all := records.Trades.Of(next+1, 2), [3]uint64{^uint64(0), ^uint64(0), 1<<40 - 1}
 			slot := unsafe.Pointer(m.version(next + 1))
 			seqlock.Store(slot, unsafe.Add(slot, 8), unsafe.Pointer(&rec), unsafe.Pointer(&all), 3, next+1)
 		},
@@ -87,9 +88,9 @@ func TestBrokenTakeoversAreCaught(t *testing.T) {
 	for _, d := range append(damages, damage{name: "none"}) {
 		t.Run(d.name, func(t *testing.T) {
 			canTrace(t)
-			st := newStage(t, trade)
+			st := newStage(t, records.Trade)
 			a := st.start()
-			sc := st.newScene(a, config{trade, options{slots: 4}, 9})
+			sc := st.newScene(a, config{records.Trade, options{slots: 4}, 9})
 			defer func() { require.NoError(t, sc.s.Close()) }()
 			const viewIsOdd = 11 // two slots of five stores, and one
 			killing := sc.killAt(viewIsOdd, &tally{})
@@ -123,7 +124,7 @@ func (sc *scene) takeOverBadly(d damage) error {
 	}
 	found := []error{sc.w.took(reply{epoch: 2, first: next, head: next}, next), sc.w.look(), sc.w.late()}
 	for range 2 * sc.slots {
-		rec := trades.of(w.Head(), 2)
+		rec := records.Trades.Of(w.Head(), 2)
 		w.Publish(&rec)
 		found = append(found, sc.w.look(), sc.w.late())
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tickring/tickring/internal/testkit"
+	"github.com/tickring/tickring/test/internal/records"
 )
 
 // contestants is how many processes want one ring at once.
@@ -62,9 +63,9 @@ func chance(random *rand.Rand, limit time.Duration) {
 func TestOneOfManyTakesOver(t *testing.T) {
 	random := newRandom(t)
 	sum := &tally{began: time.Now()}
-	st := newStage(t, trade)
+	st := newStage(t, records.Trade)
 	a := st.start()
-	sc := st.newScene(a, config{trade, options{slots: 64, bell: true}, 100})
+	sc := st.newScene(a, config{records.Trade, options{slots: 64, bell: true}, 100})
 	others := st.startMany(contestants)
 	for round := range contests(t) {
 		sc.at("round %d", round)
@@ -92,7 +93,7 @@ func TestOneOfManyTakesOver(t *testing.T) {
 func TestOneOfManyStarts(t *testing.T) {
 	random := newRandom(t)
 	sum := &tally{began: time.Now()}
-	all := append([]config{{trade, options{slots: 64, bell: true}, 0}}, onHugePages(t)...)
+	all := append([]config{{records.Trade, options{slots: 64, bell: true}, 0}}, onHugePages(t)...)
 	for round := range contests(t) {
 		c := all[round%len(all)]
 		st := newStage(t, c.kind)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tickring/tickring/internal/testkit"
 	"github.com/tickring/tickring/segment"
+	"github.com/tickring/tickring/test/internal/records"
 )
 
 // A writer is killed before and behind each of its stores, whatever it is about and however full the ring is.
@@ -37,9 +38,9 @@ func onHugePages(t testing.TB) []config {
 	if testkit.Race {
 		return nil
 	}
-	c := config{level, options{slots: 4, bell: true, huge: true}, 5}
+	c := config{records.Level, options{slots: 4, bell: true, huge: true}, 5}
 	name := testkit.Name(t)
-	s, err := segment.Create(name, shapeOf[levelRecord](c.slots), c.segment())
+	s, err := segment.Create(name, shapeOf[records.LevelRecord](c.slots), c.segment())
 	if err != nil {
 		t.Logf("not on a hugetlbfs: %v", err)
 		return nil
@@ -50,7 +51,7 @@ func onHugePages(t testing.TB) []config {
 
 // operation is a command, and how many stores to the ring it makes.
 func (c config) operation(op string) (command string, stores int) {
-	words := map[string]int{trade: 3, level: 5, legs: 6}[c.kind]
+	words := map[string]int{records.Trade: 3, records.Level: 5, records.Legs: 6}[c.kind]
 	cell := words + 2 // and the version, twice
 	single := cell + cell + 1
 	switch op {
@@ -58,7 +59,7 @@ func (c config) operation(op string) (command string, stores int) {
 		return "publish 2", 2 * single
 	case "batch":
 		count := min(int(c.slots)/2+1, 3)
-		if c.kind == legs { // which are written one by one
+		if c.kind == records.Legs { // which are written one by one
 			return fmt.Sprintf("batch %d", count), count * single
 		}
 		runs := (count + int(c.slots)/2 - 1) / (int(c.slots) / 2)
@@ -123,7 +124,7 @@ func (k *killing) at(p point) verdict {
 // every other time the next takeover as well.
 func TestTakeoverKilled(t *testing.T) {
 	tallied(t, func(t *testing.T, sum *tally) {
-		all := []config{{trade, options{slots: 4}, 0}, {trade, options{slots: 2, bell: true}, 5}}
+		all := []config{{records.Trade, options{slots: 4}, 0}, {records.Trade, options{slots: 2, bell: true}, 5}}
 		all = append(all, onHugePages(t)...)
 		if wanted(t).long {
 			all = append(all, configs(t, 0)...)
@@ -150,7 +151,7 @@ func TestTakeoverKilled(t *testing.T) {
 // A takeover is killed behind each of its stores, for each store at which the writer before it was killed.
 func TestEveryStoreOfATakeover(t *testing.T) {
 	tallied(t, func(t *testing.T, sum *tally) {
-		all := []config{{trade, options{slots: 4}, 0}, {level, options{slots: 2}, 5}}
+		all := []config{{records.Trade, options{slots: 4}, 0}, {records.Level, options{slots: 2}, 5}}
 		if wanted(t).long {
 			for _, c := range configs(t, 0) {
 				if c.filled == 0 || c.filled > c.slots && !c.bell {

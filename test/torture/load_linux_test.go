@@ -20,6 +20,7 @@ import (
 	"github.com/tickring/tickring/internal/testkit"
 	"github.com/tickring/tickring/ring"
 	"github.com/tickring/tickring/segment"
+	"github.com/tickring/tickring/test/internal/records"
 )
 
 // newRandom says its seed, and takes that of TICKRING_TORTURE_SEED if there is one.
@@ -40,7 +41,7 @@ func newRandom(t testing.TB) *rand.Rand {
 func TestKilledUnderLoad(t *testing.T) {
 	random, amount, sum := newRandom(t), wanted(t), &load{began: time.Now()}
 	for generation := 0; amount.goesOn(sum); generation++ {
-		c := config{kinds[generation%3], options{slots: 64 << (3 * (generation % 4)), bell: generation%2 == 0}, 0}
+		c := config{records.Kinds[generation%3], options{slots: 64 << (3 * (generation % 4)), bell: generation%2 == 0}, 0}
 		rounds := perGeneration
 		if amount.rounds > 0 {
 			rounds = min(rounds, amount.rounds-sum.rounds)
@@ -196,7 +197,7 @@ func (sc *scene) untilItWaits() {
 	for range 2 {
 		for atomic.LoadUint64(tried) == last {
 			require.Less(sc.t, time.Now(), limit, sc.what)
-			sys.Sleep(pollInterval)
+			sys.Sleep(records.PollInterval)
 		}
 		last = atomic.LoadUint64(tried)
 	}
@@ -220,29 +221,26 @@ func (sc *scene) stopAndGo(a *actor, random *rand.Rand) {
 // record, the segment's name, the way to read.
 func reader(args []string) error {
 	switch args[0] {
-	case trade:
-		return follow(trades, args[1], args[2])
-	case level:
-		return follow(levels, args[1], args[2])
-	case legs:
-		return follow(legged, args[1], args[2])
+	case records.Trade:
+		return follow(records.Trades, args[1], args[2])
+	case records.Level:
+		return follow(records.Levels, args[1], args[2])
+	case records.Legs:
+		return follow(records.Legged, args[1], args[2])
 	}
-	return unknown(args[0])
+	return records.Unknown(args[0])
 }
 
-// pollInterval leaves the CPU to others: a test machine has fewer than there are processes.
-const pollInterval = 50 * time.Microsecond
-
-func follow[T comparable](form form[T], name, way string) error {
+func follow[T comparable](form records.Form[T], name, way string) error {
 	s, err := segment.Attach(name)
 	if err != nil {
 		return err
 	}
-	wait := ring.Every(pollInterval)
+	wait := ring.Every(records.PollInterval)
 	if way == "next" && s.Waiting() != nil {
 		wait = ring.Block()
 	}
-	f, err := newFollower(s, newLedger(form), 0, wait)
+	f, err := records.NewFollower(s, records.NewLedger(form), 0, wait)
 	if err != nil {
 		return err
 	}
@@ -260,31 +258,31 @@ func follow[T comparable](form form[T], name, way string) error {
 	}()
 	read := map[string]func() error{
 		"next": func() error {
-			if err := f.await(ctx); !errors.Is(err, context.Canceled) {
+			if err := f.Await(ctx); !errors.Is(err, context.Canceled) {
 				return err
 			}
 			return nil
 		},
 		"batch": func() error {
-			s, err := f.read("batch")
+			s, err := f.Read("batch")
 			if s == ring.Empty {
-				sys.Sleep(pollInterval)
+				sys.Sleep(records.PollInterval)
 			}
 			return err
 		},
 		"latest": func() error {
-			sys.Sleep(pollInterval)
-			return f.latest()
+			sys.Sleep(records.PollInterval)
+			return f.Latest()
 		},
 	}[way]
-	for end.Load() == 0 || f.next < end.Load() {
+	for end.Load() == 0 || f.Next() < end.Load() {
 		if err := read(); err != nil {
 			return fmt.Errorf("%s: %w", way, err)
 		}
 	}
-	if f.next != end.Load() {
-		return fmt.Errorf("%s: came to record %d, and %d is the end", way, f.next, end.Load())
+	if f.Next() != end.Load() {
+		return fmt.Errorf("%s: came to record %d, and %d is the end", way, f.Next(), end.Load())
 	}
-	_, err = fmt.Println(f.received, f.missed)
+	_, err = fmt.Println(f.Received(), f.Missed())
 	return errors.Join(err, s.Close())
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tickring/tickring/internal/testkit"
+	"github.com/tickring/tickring/test/internal/records"
 )
 
 func TestMain(m *testing.M) {
@@ -73,7 +74,7 @@ func configs(t testing.TB, turn int) (all []config) {
 			if i == 2 && filled == slots/2 {
 				continue
 			}
-			for _, kind := range kinds {
+			for _, kind := range records.Kinds {
 				for _, bell := range []bool{false, true} {
 					all = append(all, config{kind, options{slots: slots, bell: bell}, filled})
 				}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tickring/tickring/internal/testkit"
 	"github.com/tickring/tickring/segment"
+	"github.com/tickring/tickring/test/internal/records"
 )
 
 // A creation is killed behind each of its system calls and stores: the segment is there, whole, or it is not, and the
@@ -35,9 +36,9 @@ func TestRemovalKilled(t *testing.T) {
 func killNaming(t *testing.T, prepare func(*stage, config, *actor) (*scene, string)) {
 	t.Helper()
 	tallied(t, func(t *testing.T, sum *tally) {
-		all := []config{{legs, options{slots: 4, bell: true}, 0}}
+		all := []config{{records.Legs, options{slots: 4, bell: true}, 0}}
 		if wanted(t).long {
-			all = append(all, config{trade, options{slots: 4}, 0})
+			all = append(all, config{records.Trade, options{slots: 4}, 0})
 		}
 		for _, c := range append(all, onHugePages(t)...) {
 			c.filled = 0

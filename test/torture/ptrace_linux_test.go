@@ -16,36 +16,8 @@ import (
 
 	"github.com/tickring/tickring/internal/sys"
 	"github.com/tickring/tickring/internal/testkit"
-)
-
-// What package syscall lacks of ptrace(2) and wait(2).
-const (
-	ptraceSeize        = 0x4206
-	ptraceGetRegisters = 12
-	ptraceSetRegisters = 13
-	traceSysGood       = 0x1
-	exitKill           = 0x100000
-	waitAll            = 0x40000000
-	systemCallStop     = syscall.SIGTRAP | 0x80
-)
-
-func ptrace(request, tid int, data uintptr) error {
-	if _, _, errno := syscall.Syscall6(syscall.SYS_PTRACE, uintptr(request), uintptr(tid), 0, data, 0, 0); errno != 0 {
-		return os.NewSyscallError("ptrace", errno)
-	}
-	return nil
-}
-
-// registers are the kernel's user_regs_struct of amd64.
-type registers [27]uint64
-
-const (
-	rax = 10
-	rdx = 12
-	rsi = 13
-	rdi = 14
-	nr  = 15 // orig_rax: the number of the system call
-	rip = 16
+	"github.com/tickring/tickring/test/internal/ptrace"
+	"github.com/tickring/tickring/test/internal/records"
 )
 
 var turns atomic.Int64
@@ -61,7 +33,7 @@ func canTrace(t *testing.T) {
 	cpus, err := sys.ThreadCPUs()
 	require.NoError(t, err)
 	require.NoError(t, sys.SetThreadCPUs(cpus[int(turns.Add(1))%len(cpus)]))
-	a := newStage(t, trade).start()
+	a := newStage(t, records.Trade).start()
 	if err := a.seize(); errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSYS) {
 		testkit.Require(t, "ptrace", err.Error())
 	} else {
@@ -71,7 +43,7 @@ func canTrace(t *testing.T) {
 }
 
 func (a *actor) seize() error {
-	err := ptrace(ptraceSeize, a.worker, traceSysGood|exitKill)
+	err := ptrace.Call(ptrace.Seize, a.worker, ptrace.SysGood|ptrace.ExitKill)
 	a.traced = err == nil
 	return err
 }
@@ -80,7 +52,7 @@ func (a *actor) seize() error {
 func (a *actor) reap() {
 	for a.traced {
 		var ws syscall.WaitStatus
-		_, err := syscall.Wait4(a.worker, &ws, waitAll, nil)
+		_, err := syscall.Wait4(a.worker, &ws, ptrace.WaitAll, nil)
 		a.traced = err == syscall.EINTR || err == nil && ws.Stopped()
 	}
 }
@@ -88,7 +60,7 @@ func (a *actor) reap() {
 // resume lets the thread run until its next stop, and returns the signal that it stopped for.
 func (a *actor) resume(request int) syscall.Signal {
 	a.t.Helper()
-	require.NoError(a.t, ptrace(request, a.worker, 0))
+	require.NoError(a.t, ptrace.Call(request, a.worker, 0))
 	return a.wait()
 }
 
@@ -96,7 +68,7 @@ func (a *actor) wait() syscall.Signal {
 	a.t.Helper()
 	for {
 		var ws syscall.WaitStatus
-		_, err := syscall.Wait4(a.worker, &ws, waitAll, nil)
+		_, err := syscall.Wait4(a.worker, &ws, ptrace.WaitAll, nil)
 		if err == syscall.EINTR {
 			continue
 		}
@@ -109,15 +81,15 @@ func (a *actor) wait() syscall.Signal {
 	}
 }
 
-func (a *actor) registers() (r registers) {
+func (a *actor) registers() (r ptrace.Registers) {
 	a.t.Helper()
-	require.NoError(a.t, ptrace(ptraceGetRegisters, a.worker, uintptr(unsafe.Pointer(&r))))
+	require.NoError(a.t, ptrace.Call(ptrace.GetRegisters, a.worker, uintptr(unsafe.Pointer(&r))))
 	return r
 }
 
-func (a *actor) setRegisters(r registers) {
+func (a *actor) setRegisters(r ptrace.Registers) {
 	a.t.Helper()
-	require.NoError(a.t, ptrace(ptraceSetRegisters, a.worker, uintptr(unsafe.Pointer(&r))))
+	require.NoError(a.t, ptrace.Call(ptrace.SetRegisters, a.worker, uintptr(unsafe.Pointer(&r))))
 }
 
 // mapping is a part of the thread's address space that it shares with others.
@@ -151,13 +123,13 @@ func (a *actor) protect(permissions uint64) {
 	saved := a.registers()
 	for _, m := range a.shared {
 		call := saved
-		call[nr], call[rip], call[rax] = ^uint64(0), a.gate, syscall.SYS_MPROTECT
-		call[rdi], call[rsi], call[rdx] = m.from, m.to-m.from, permissions
+		call[ptrace.Number], call[ptrace.RIP], call[ptrace.RAX] = ^uint64(0), a.gate, syscall.SYS_MPROTECT
+		call[ptrace.RDI], call[ptrace.RSI], call[ptrace.RDX] = m.from, m.to-m.from, permissions
 		a.setRegisters(call)
-		require.Equal(a.t, systemCallStop, a.resume(syscall.PTRACE_SYSCALL))
-		require.Equal(a.t, systemCallStop, a.resume(syscall.PTRACE_SYSCALL))
+		require.Equal(a.t, ptrace.SystemCallStop, a.resume(syscall.PTRACE_SYSCALL))
+		require.Equal(a.t, ptrace.SystemCallStop, a.resume(syscall.PTRACE_SYSCALL))
 		done := a.registers()
-		require.Zero(a.t, done[rax], "mprotect %#x", m)
+		require.Zero(a.t, done[ptrace.RAX], "mprotect %#x", m)
 	}
 	a.setRegisters(saved)
 }
@@ -196,7 +168,7 @@ func (a *actor) trace(command string, at func(point) verdict) verdict {
 	a.Say("traced " + command)
 	require.Equal(a.t, marker, a.wait())
 	begin := a.registers()
-	a.gate = begin[rip] - 2 // the instruction "syscall"
+	a.gate = begin[ptrace.RIP] - 2 // the instruction "syscall"
 	a.findShared()
 	a.protect(readOnly)
 	if v := at(beginning); v != goOn {
@@ -209,10 +181,10 @@ func (a *actor) trace(command string, at func(point) verdict) verdict {
 			a.protect(readable)
 			require.Equal(a.t, syscall.SIGTRAP, a.resume(syscall.PTRACE_SINGLESTEP), "a fault of its own")
 			a.protect(readOnly)
-		case systemCallStop:
+		case ptrace.SystemCallStop:
 			now := a.registers()
-			if !inCall && now[nr] == syscall.SYS_TGKILL {
-				require.Equal(a.t, systemCallStop, a.resume(syscall.PTRACE_SYSCALL))
+			if !inCall && now[ptrace.Number] == syscall.SYS_TGKILL {
+				require.Equal(a.t, ptrace.SystemCallStop, a.resume(syscall.PTRACE_SYSCALL))
 				require.Equal(a.t, marker, a.resume(syscall.PTRACE_SYSCALL))
 				return a.end(goOn)
 			}
@@ -220,7 +192,7 @@ func (a *actor) trace(command string, at func(point) verdict) verdict {
 				continue // nothing has happened since the last point
 			}
 			what = exit
-			if now[nr] == syscall.SYS_MMAP || now[nr] == syscall.SYS_MUNMAP {
+			if now[ptrace.Number] == syscall.SYS_MMAP || now[ptrace.Number] == syscall.SYS_MUNMAP {
 				a.findShared()
 				a.protect(readOnly)
 			}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -18,20 +17,22 @@ import (
 	"github.com/tickring/tickring/internal/sys"
 	"github.com/tickring/tickring/ring"
 	"github.com/tickring/tickring/segment"
+	"github.com/tickring/tickring/test/internal/ptrace"
+	"github.com/tickring/tickring/test/internal/records"
 )
 
 // publisher is the role that is killed, also as a reader: it does what it is told, line by line, on one thread. Argument: the kind of
 // record.
 func publisher(args []string) error {
 	switch args[0] {
-	case trade:
-		return serve(trades)
-	case level:
-		return serve(levels)
-	case legs:
-		return serve(legged)
+	case records.Trade:
+		return serve(records.Trades)
+	case records.Level:
+		return serve(records.Levels)
+	case records.Legs:
+		return serve(records.Legged)
 	}
-	return unknown(args[0])
+	return records.Unknown(args[0])
 }
 
 // receipts is the page, shared with the test, on which a publisher says what it has done: it outlives a SIGKILL, and costs
@@ -57,7 +58,7 @@ func (r receipts) tried() *uint64 { return r.word(2) }
 func (r receipts) first() *uint64 { return r.word(1) }
 
 type publishing[T comparable] struct {
-	form     form[T]
+	form     records.Form[T]
 	receipts receipts
 	s        *segment.Segment
 	w        *ring.Writer[T]
@@ -65,13 +66,13 @@ type publishing[T comparable] struct {
 	epoch    uint64
 }
 
-func serve[T comparable](f form[T]) error {
+func serve[T comparable](f records.Form[T]) error {
 	page, err := mapReceipts(receiptsFD)
 	if err != nil {
 		return err
 	}
 	p := &publishing[T]{form: f, receipts: page}
-	return offMainThread(func() error {
+	return ptrace.OffMainThread(func() error {
 		fmt.Println(syscall.Gettid())
 		for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 			if err := p.obey(strings.Fields(in.Text())); err != nil {
@@ -80,21 +81,6 @@ func serve[T comparable](f form[T]) error {
 		}
 		return nil
 	})
-}
-
-// offMainThread calls fn on a thread of its own. A process is not gone before its main thread is, and that one is
-// left to whoever waits for the process, not to whoever traces the thread.
-func offMainThread(fn func() error) error {
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		if syscall.Gettid() == syscall.Getpid() {
-			done <- offMainThread(fn) // while this one keeps the main thread
-		} else {
-			done <- fn()
-		}
-	}()
-	return <-done
 }
 
 // marker is the signal that a thread sends itself before and after what is traced.
@@ -261,7 +247,7 @@ func (p *publishing[T]) contend(name string, epoch uint64) func() error {
 			if now, err := watched.Status(); err != nil || now.Epoch != epoch {
 				return errors.Join(err, segment.ErrWriterExists)
 			}
-			sys.Sleep(pollInterval) // who dies needs a CPU, too
+			sys.Sleep(records.PollInterval) // who dies needs a CPU, too
 		}
 	}
 }
@@ -287,7 +273,7 @@ func (p *publishing[T]) succeed(name string) func() error {
 		if err != nil {
 			return err
 		}
-		rec := p.form.of(p.w.Head(), st.Epoch)
+		rec := p.form.Of(p.w.Head(), st.Epoch)
 		p.returned(p.w.Publish(&rec))
 		atomic.StoreUint64(p.receipts.first(), segment.Heartbeat())
 		return nil
@@ -341,7 +327,7 @@ func (p *publishing[T]) records(count int) []T {
 
 func (p *publishing[T]) fill(recs []T) {
 	for i := range recs {
-		recs[i] = p.form.of(p.w.Head()+uint64(i), p.epoch)
+		recs[i] = p.form.Of(p.w.Head()+uint64(i), p.epoch)
 	}
 }
 
@@ -355,7 +341,7 @@ func (p *publishing[T]) flood() error {
 	batch := make([]T, 100)
 	for {
 		for range 500 {
-			rec := p.form.of(p.w.Head(), p.epoch)
+			rec := p.form.Of(p.w.Head(), p.epoch)
 			p.returned(p.w.Publish(&rec))
 		}
 		p.fill(batch)

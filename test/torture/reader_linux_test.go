@@ -7,12 +7,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tickring/tickring/test/internal/records"
 )
 
 // A reader is killed anywhere: no writer and no other reader sees anything of it.
 func TestReaderKilled(t *testing.T) {
 	tallied(t, func(t *testing.T, sum *tally) {
-		for _, c := range []config{{trade, options{slots: 4, bell: true}, 6}, {legs, options{slots: 4}, 3}} {
+		for _, c := range []config{{records.Trade, options{slots: 4, bell: true}, 6}, {records.Legs, options{slots: 4}, 3}} {
 			t.Run(c.String(), func(t *testing.T) {
 				t.Parallel()
 				canTrace(t)

@@ -7,13 +7,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/tickring/tickring/segment"
+	"github.com/tickring/tickring/test/internal/records"
 )
 
 // A writer is stopped with SIGSTOP at each of its stores. Nobody waits for it, nobody takes its place; it goes on, or
 // is killed there and has a successor.
 func TestStoppedAtEveryStore(t *testing.T) {
 	tallied(t, func(t *testing.T, sum *tally) {
-		for _, c := range []config{{trade, options{slots: 4}, 9}, {legs, options{slots: 2, bell: true}, 0}, {level, options{slots: 64}, 63}} {
+		for _, c := range []config{{records.Trade, options{slots: 4}, 9}, {records.Legs, options{slots: 2, bell: true}, 0}, {records.Level, options{slots: 64}, 63}} {
 			t.Run(c.String(), func(t *testing.T) {
 				t.Parallel()
 				canTrace(t)

@@ -11,6 +11,7 @@ import (
 	"github.com/tickring/tickring/ring"
 	"github.com/tickring/tickring/segment"
 	"github.com/tickring/tickring/seqlock"
+	"github.com/tickring/tickring/test/internal/records"
 )
 
 // witness sees all that a ring's writers do, as its readers do: those that follow in each way, one that wants the
@@ -37,20 +38,20 @@ type witness interface {
 // newWitness follows from the oldest record on. If it is told of each writer that comes, it knows whose each record is.
 func newWitness(kind string, s *segment.Segment, told bool) (witness, error) {
 	switch kind {
-	case trade:
-		return witnessOf(s, trades, told)
-	case level:
-		return witnessOf(s, levels, told)
-	case legs:
-		return witnessOf(s, legged, told)
+	case records.Trade:
+		return witnessOf(s, records.Trades, told)
+	case records.Level:
+		return witnessOf(s, records.Levels, told)
+	case records.Legs:
+		return witnessOf(s, records.Legged, told)
 	}
-	return nil, unknown(kind)
+	return nil, records.Unknown(kind)
 }
 
 type witnessing[T comparable] struct {
 	s         *segment.Segment
-	ledger    *ledger[T]
-	followers map[string]*follower[T] // by their way
+	ledger    *records.Ledger[T]
+	followers map[string]*records.Follower[T] // by their way
 	latest    *ring.Reader[T]
 	bare      *ring.BareReader
 	position  atomic.Uint64 // of the reader that waits
@@ -58,17 +59,17 @@ type witnessing[T comparable] struct {
 	waiting   chan error
 }
 
-func witnessOf[T comparable](s *segment.Segment, form form[T], told bool) (_ witness, err error) {
-	w := &witnessing[T]{s: s, ledger: newLedger(form), followers: map[string]*follower[T]{}, waiting: make(chan error, 1)}
+func witnessOf[T comparable](s *segment.Segment, form records.Form[T], told bool) (_ witness, err error) {
+	w := &witnessing[T]{s: s, ledger: records.NewLedger(form), followers: map[string]*records.Follower[T]{}, waiting: make(chan error, 1)}
 	st, err := s.Status()
 	if err != nil {
 		return nil, err
 	}
 	if told {
-		w.ledger.writers = map[uint64]uint64{st.Epoch: st.EpochFirst}
+		w.ledger.Know(st.Epoch, st.EpochFirst)
 	}
-	for _, way := range ways {
-		if w.followers[way], err = newFollower(s, w.ledger, st.Oldest, ring.Spin()); err != nil {
+	for _, way := range records.Ways {
+		if w.followers[way], err = records.NewFollower(s, w.ledger, st.Oldest, ring.Spin()); err != nil {
 			return nil, err
 		}
 	}
@@ -82,7 +83,7 @@ func witnessOf[T comparable](s *segment.Segment, form form[T], told bool) (_ wit
 	if s.Waiting() != nil {
 		wait = ring.Block()
 	}
-	waiter, err := newFollower(s, w.ledger, st.Oldest, wait)
+	waiter, err := records.NewFollower(s, w.ledger, st.Oldest, wait)
 	if err != nil {
 		return nil, err
 	}
@@ -93,15 +94,15 @@ func witnessOf[T comparable](s *segment.Segment, form form[T], told bool) (_ wit
 }
 
 // wait is the reader that waits.
-func (w *witnessing[T]) wait(ctx context.Context, f *follower[T]) error {
+func (w *witnessing[T]) wait(ctx context.Context, f *records.Follower[T]) error {
 	for {
-		switch err := f.await(ctx); {
+		switch err := f.Await(ctx); {
 		case errors.Is(err, context.Canceled):
 			return nil
 		case err != nil:
 			return fmt.Errorf("next: %w", err)
 		}
-		w.position.Store(f.next)
+		w.position.Store(f.Next())
 	}
 }
 
@@ -121,7 +122,7 @@ func (w *witnessing[T]) next() (next uint64) {
 
 func (w *witnessing[T]) look() error {
 	next := w.next()
-	for _, way := range ways {
+	for _, way := range records.Ways {
 		f := w.followers[way]
 		if err := w.toEnd(f, way, next); err != nil {
 			return fmt.Errorf("%s: %w", way, err)
@@ -136,7 +137,7 @@ func (w *witnessing[T]) look() error {
 	case s != ring.Ready || n != next-1:
 		return fmt.Errorf("the latest record is %v %d, not %d", s, n, next-1)
 	default:
-		if err := w.ledger.note(n, &rec); err != nil {
+		if err := w.ledger.Note(n, &rec); err != nil {
 			return fmt.Errorf("latest: %w", err)
 		}
 	}
@@ -144,20 +145,20 @@ func (w *witnessing[T]) look() error {
 }
 
 // toEnd reads until there is nothing new.
-func (w *witnessing[T]) toEnd(f *follower[T], way string, next uint64) error {
+func (w *witnessing[T]) toEnd(f *records.Follower[T], way string, next uint64) error {
 	// Each record, a lap for each, and what may be told besides.
 	for range 2*w.s.Geometry().Slots + 8 {
-		switch s, err := f.read(way); {
+		switch s, err := f.Read(way); {
 		case err != nil:
 			return err
 		case s != ring.Empty && s != ring.Closed:
-		case f.next != next:
-			return fmt.Errorf("at record %d nothing is new, but records up to %d are finished", f.next, next)
+		case f.Next() != next:
+			return fmt.Errorf("at record %d nothing is new, but records up to %d are finished", f.Next(), next)
 		default:
 			return nil
 		}
 	}
-	return fmt.Errorf("at record %d of %d the reader does not come to an end", f.next, next)
+	return fmt.Errorf("at record %d of %d the reader does not come to an end", f.Next(), next)
 }
 
 // lookAtView reads the view by its version.
@@ -175,7 +176,7 @@ func (w *witnessing[T]) lookAtView(next uint64) error {
 	if v/2 > next {
 		return fmt.Errorf("the view holds record %d, and %d is the newest", v/2-1, next-1)
 	}
-	if err := w.ledger.note(v/2-1, &rec[0]); err != nil {
+	if err := w.ledger.Note(v/2-1, &rec[0]); err != nil {
 		return fmt.Errorf("view: %w", err)
 	}
 	return nil
@@ -185,7 +186,7 @@ func (w *witnessing[T]) took(r reply, next uint64) error {
 	if r.first != next || r.head != next {
 		return fmt.Errorf("epoch %d began at record %d (the head was %d), but records up to %d were finished", r.epoch, r.first, r.head, next)
 	}
-	w.ledger.took(r.epoch, r.first)
+	w.ledger.Took(r.epoch, r.first)
 	return w.whole(next)
 }
 
@@ -209,7 +210,7 @@ func (w *witnessing[T]) whole(next uint64) error {
 
 func (w *witnessing[T]) late() error {
 	next := w.next()
-	f, err := newFollower(w.s, w.ledger, w.s.Geometry().Oldest(next), ring.Spin())
+	f, err := records.NewFollower(w.s, w.ledger, w.s.Geometry().Oldest(next), ring.Spin())
 	if err != nil {
 		return err
 	}
@@ -239,7 +240,7 @@ func (w *witnessing[T]) reached() error {
 	return nil
 }
 
-func (w *witnessing[T]) records() uint64 { return w.ledger.checked }
+func (w *witnessing[T]) records() uint64 { return w.ledger.Checked() }
 
 func (w *witnessing[T]) leave() error {
 	w.stop()

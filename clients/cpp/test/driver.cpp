@@ -489,6 +489,7 @@ std::string kind_of(const failure& e) {
     case error::writer_exists: return "writer-exists";
     case error::corrupt: return "corrupt";
     case error::no_doorbell: return "no-doorbell";
+    case error::exhausted: return "exhausted";
     default: return std::string("other ") + e.what();
     }
 }

@@ -50,6 +50,7 @@ ERRORS = (
     (tickring.RecordMismatch, "schema"),
     (tickring.WriterExists, "writer-exists"),
     (tickring.Corrupt, "corrupt"),
+    (tickring.Exhausted, "exhausted"),
     (tickring.NoDoorbell, "no-doorbell"),
 )
 

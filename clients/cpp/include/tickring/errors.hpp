@@ -29,6 +29,7 @@ enum class error {
     read_locked,    // no writer has it, but a process that may read it holds a lock on it
     owner,          // made by another user, who could rewrite or truncate it
     no_proc,        // /proc is not mounted
+    exhausted,      // fewer than 2^56 record numbers are left of 2^63
 };
 
 namespace detail {
@@ -58,6 +59,7 @@ public:
         case error::read_locked: return "no writer has the segment, but a process that may read it holds a lock on it";
         case error::owner: return "made by another user, who could rewrite or truncate it";
         case error::no_proc: return "/proc is not mounted here";
+        case error::exhausted: return "the record numbers are used up";
         }
         return "unknown error";
     }
@@ -135,6 +137,7 @@ inline const char* hint(const std::string& op, const std::error_code& code) {
         return "end that process (lslocks shows it), or remove the segment and create it anew with a mode that keeps it out";
     case error::owner: return "have its owner or root remove it, or say by take_over that you trust that user";
     case error::no_proc: return "mount it, as root: mount -t proc proc /proc";
+    case error::exhausted: return "remove the segment and create it anew";
     default: break;
     }
     if (op == "create") { // of what the program asked for: the detail says it

@@ -76,14 +76,15 @@ protected:
         if (next_ > origin_) {
             head = std::max(head, next_);  // what this reader has read is finished
         }
-        for (std::uint64_t i = 0; i < ring_.slot_count() && head <= tickring::position::last_number &&
+        for (std::uint64_t i = 0; i < ring_.slot_count() && head <= detail::last_number &&
                                   ring_.version(head) == detail::finished(head); ++i) {
             ++head;
         }
         return head;
     }
 
-    // missed_record says what it means that the slot of the next record has version v.
+    // missed_record says what it means that the slot of the next record has version v, which is not the finished one.
+    // It compares with the unfinished one: behind the last number there is no finished one.
     status missed_record(detail::word v) noexcept { return not_ready(look_at(v)); }
 
     // not_ready tells the compiler, which would otherwise warn of records that are used without having been read.
@@ -137,7 +138,7 @@ private:
         if (lost()) {
             return status::truncated;
         }
-        if (v > detail::finished(next_)) {
+        if (v > detail::unfinished(next_)) {
             return lapped(v);
         }
         // The life words change only when a writer comes or goes: this line stays in the reader's cache.
@@ -158,17 +159,17 @@ private:
             }
         }
         // Every record was stored before that state. If this one was not, it never will be.
-        if (state() == layout::state_closed && ring_.version(next_) < detail::finished(next_) &&
+        if (state() == layout::state_closed && ring_.version(next_) <= detail::unfinished(next_) &&
             detail::load_acquire(ring_.epoch) == epoch_ && !lost()) {
             return status::closed;
         }
         return status::empty;
     }
 
-    // The head, or the highest that there can be: the versions of numbers beyond it would be those of slots never
-    // written, and of other records.
+    // load_head returns the head, or as much of it as there are numbers: the version of a number beyond would be that of
+    // a slot never written.
     detail::word load_head() const noexcept {
-        return std::min<detail::word>(detail::load_acquire(ring_.head), tickring::position::last_number + 1);
+        return std::min(detail::load_acquire(ring_.head), detail::word{detail::last_number + 1});
     }
 
     detail::word state() const noexcept { return detail::load_acquire(ring_.state); }
@@ -243,7 +244,7 @@ private:
         }
         p.looked = now;
         // It may have published before it died, or somebody may have taken over since.
-        if (writer_alive() || ring_.version(next_) >= detail::finished(next_) || state() != layout::state_open) {
+        if (writer_alive() || ring_.version(next_) > detail::unfinished(next_) || state() != layout::state_open) {
             return false;
         }
         dead_epoch_ = epoch_;

@@ -6,6 +6,14 @@
 
 namespace tickring {
 
+namespace detail {
+
+// Its version is the last even number of 64 bits. A larger number would have the version of a smaller one, so no head is
+// above it by more than one.
+constexpr std::uint64_t last_number = (std::uint64_t{1} << 63) - 2;
+
+}  // namespace detail
+
 // Where a reader starts, or where it resumes after it was lapped.
 class position {
 public:
@@ -25,7 +33,7 @@ public:
 
     // Record n. If it is gone, the reader is lapped at its first poll, with the exact range; one not yet published is
     // waited for, and one beyond the last number that there is, for ever. As a resume policy it is oldest_safe.
-    static constexpr position at(std::uint64_t n) noexcept { return {kind::at, std::min(n, last_number)}; }
+    static constexpr position at(std::uint64_t n) noexcept { return {kind::at, std::min(n, detail::last_number)}; }
 
     constexpr position() noexcept = default;
 
@@ -48,10 +56,6 @@ public:
         // The record in flight already has the place of the oldest, hence at least one.
         return std::min(newest, first + std::max<std::uint64_t>(1, slots / 4));
     }
-
-    // The highest number of a record: its version is the last even number of 64 bits. A larger number would have the
-    // version of a smaller one.
-    static constexpr std::uint64_t last_number = (std::uint64_t{1} << 63) - 2;
 
 private:
     enum class kind : std::uint8_t { oldest_safe, oldest, newest_minus, at };

@@ -33,6 +33,10 @@ void mend_view(const ring& r, word next) {
     }
 }
 
+// room is how many numbers a writer must find left, so that it never runs out of them and publishing need not look: at a
+// record a nanosecond they last for two years.
+constexpr word room = word{1} << 56;
+
 // recover makes a ring consistent whose writer may have stopped between any two of its stores, and returns the number
 // of the next record. The caller is the only writer. Readers go on meanwhile.
 //
@@ -40,6 +44,8 @@ void mend_view(const ring& r, word next) {
 // that are finished, which readers may have read, and which must therefore keep their numbers; then one slot that is
 // odd, which nobody has read, and which is written again; a view that is odd or behind. All of that follows from the
 // slot versions.
+//
+// Nothing is stored in a ring that is refused.
 template <class T>
 word recover(const ring& r) {
     const word head = load_acquire(r.head);
@@ -47,18 +53,19 @@ word recover(const ring& r) {
         fail(error::corrupt, "head is " + std::to_string(head) + ", but the slot of record " + std::to_string(n) +
                                  " has version " + std::to_string(r.version(n)));
     };
-    if (head > 0 && r.version(head - 1) != finished(head - 1)) {
+    if (head > last_number + 1 || (head > 0 && r.version(head - 1) != finished(head - 1))) {
         contradicts(head - 1);
     }
     word next = head;
     for (std::uint64_t i = 0; i < r.slot_count() && r.version(next) == finished(next); ++i) {
         ++next;
     }
-    if (std::max(head, next) > position::last_number) {
-        fail(error::corrupt, "head is " + std::to_string(head) + ", and there is no number for another record");
-    }
-    if (r.version(next) > finished(next)) {
+    if (r.version(next) > unfinished(next)) {
         contradicts(next);
+    }
+    if (std::max(head, next) > last_number + 1 - room) {
+        fail(error::exhausted, "the next record would be " + std::to_string(next) + ", and " +
+                                   std::to_string(last_number) + " is the last");
     }
     mend_view<T>(r, next);
     store_release(r.head, next);

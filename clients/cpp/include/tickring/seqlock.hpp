@@ -88,6 +88,9 @@ inline void fence_before_check() noexcept { std::atomic_thread_fence(std::memory
 // finished is the version of a cell that holds value n.
 constexpr word finished(word n) noexcept { return 2 * n + 2; }
 
+// unfinished is that of a cell while value n is being written.
+constexpr word unfinished(word n) noexcept { return 2 * n + 1; }
+
 // word_of is word I of a record, without its padding.
 template <std::size_t I, class T>
 word word_of(const T& record) noexcept {

@@ -25,7 +25,7 @@ public:
     // was cut short is written again under its number, the one-record view is mended, and readers learn that the writer
     // restarted.
     //
-    // Throws error::schema with the first field that differs, error::read_only, error::bare, error::corrupt.
+    // Throws error::schema with the first field that differs, error::read_only, error::bare, error::corrupt, error::exhausted.
     explicit writer(const memory& m) {
         detail::during("publish to", m.name(), [&] { open(m); });
     }

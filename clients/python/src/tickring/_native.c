@@ -234,6 +234,8 @@ static int quiet(Ring *self)
 static uint64_t finished_head(Ring *self, uint64_t floor)
 {
     uint64_t head = load(header_word(self, HEAD_OFFSET));
+    if (head > MAX_NUMBER + 1) /* of which no record has a version */
+        head = MAX_NUMBER + 1;
     if (head < floor)
         head = floor;
     for (uint64_t i = 0; i <= self->mask && head <= MAX_NUMBER && load(slot_of(self, head)) == finished(head); i++)
@@ -386,7 +388,7 @@ static PyObject *ring_latest(Ring *self, PyObject *arg)
                 continue; /* a whole lap was published since the head was loaded */
             Py_RETURN_NONE;
         }
-        if (head - 1 <= MAX_NUMBER && copy(self, head - 1, self->stage))
+        if (copy(self, head - 1, self->stage))
             return Py_BuildValue("(KN)", (unsigned long long)(head - 1), decode(self, self->stage));
     }
     Py_RETURN_FALSE;

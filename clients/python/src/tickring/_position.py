@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 MAX_NUMBER = 2**63 - 2
-"""Highest number that a record can have: its version is a u64."""
+"""Highest number that a record can have: its version is a u64. No head is above it by more than one."""
 
 
 class Kind(Enum):

@@ -25,6 +25,7 @@ from itertools import islice
 from typing import Any, Callable, Iterator, List, Optional, Sequence, Tuple, Union
 
 from ._layout import EPOCH_OFFSET, HEAD_OFFSET, STATE_CLOSED, STATE_OFFSET, VIEW_RECORD_SIZE
+from ._position import MAX_NUMBER
 from ._schema import struct_format
 
 Fields = Tuple[Tuple[str, int, int], ...]
@@ -163,9 +164,9 @@ class Ring:
 
     def finished_head(self, floor: int) -> int:
         """Number of finished records: the head, or floor, or more, if a batch is under way or was cut short."""
-        head = max(self._header[HEAD_OFFSET >> 3], floor)
+        head = max(min(self._header[HEAD_OFFSET >> 3], MAX_NUMBER + 1), floor)
         for _ in range(self._count):
-            if self.version(head) != 2 * head + 2:
+            if head > MAX_NUMBER or self.version(head) != 2 * head + 2:
                 break
             head += 1
         return head

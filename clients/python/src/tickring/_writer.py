@@ -23,10 +23,12 @@ from ._ring import closed
 from ._schema import Schema
 from ._segment import Segment, canonical
 from ._system import boottime
-from .errors import Corrupt, Replaced, SegmentExists, SegmentNotFound, TickringError, operation
+from .errors import Corrupt, Exhausted, Replaced, SegmentExists, SegmentNotFound, TickringError, operation
 
 if TYPE_CHECKING:
     from ._pure import Ring
+
+_ROOM = 2**56  # how many numbers a writer must find left, so that publishing need not look: two years of nanoseconds
 
 _TAKE_OVER_TRIES = 16  # bounds how often somebody may remove the segment between the two steps
 
@@ -91,7 +93,7 @@ class Writer(Generic[R]):
         """Becomes the writer of a segment whose writer closed it, died, or never came.
 
         Raises WriterExists if it has a living one, ReadLocked, Replaced, RecordMismatch, Corrupt if its versions
-        contradict its head, and what Segment.attach raises; ForeignOwner for a segment that is neither this user's nor
+        contradict its head, Exhausted, and what Segment.attach raises; ForeignOwner for a segment that is neither this user's nor
         root's nor that of the user owner, whom this process trusts.
         """
         segment = Segment.take_over(name, owner)
@@ -227,17 +229,17 @@ def _recover(segment: Segment, ring: Ring) -> None:
 
     A writer stores a slot, more slots of a batch, the view, the head. So it can have left slots from head on that are
     finished, which readers may have read and which keep their numbers; then one that is odd, which nobody has read; and
-    a view that is odd or behind. Readers go on meanwhile.
+    a view that is odd or behind. Readers go on meanwhile. Nothing is stored in a ring that is refused.
     """
     g, words = segment.geometry, segment.words
     head = words.load(HEAD_OFFSET)
-    if head > MAX_NUMBER:
-        raise Corrupt(f"the head is {head}")
     if head > 0 and ring.version(head - 1) != 2 * head:
         raise Corrupt(f"the head is {head}, but the slot of record {head - 1} has version {ring.version(head - 1)}")
     ring.next = n = ring.finished_head(0)
     if ring.version(n) > 2 * n + 2:
         raise Corrupt(f"the head is {head}, but the slot of record {n} has version {ring.version(n)}")
+    if max(head, n) > MAX_NUMBER + 1 - _ROOM:
+        raise Exhausted(f"the next record would be {n}, and {MAX_NUMBER} is the last")
     view_version = words.load(g.view_version_offset)
     if n > 0 and view_version != 2 * n:
         ring.mend_view(n - 1)

@@ -276,6 +276,13 @@ class Corrupt(Event, ValueError):
     hint = "remove the segment and create it anew"
 
 
+class Exhausted(TickringError, OverflowError):
+    """Fewer than 2**56 record numbers are left of 2**63: only damage or 290 years bring that about."""
+
+    summary = "the record numbers are used up"
+    hint = "remove the segment and create it anew"
+
+
 _BY_ERRNO: Dict[int, Type[SystemFailure]] = {
     errno.ENOENT: SegmentNotFound,
     errno.EACCES: AccessDenied,

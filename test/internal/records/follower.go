@@ -1,78 +1,22 @@
-package torture
+package records
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"time"
 
 	"github.com/tickring/tickring/internal/sys"
 	"github.com/tickring/tickring/ring"
 )
 
-// ledger remembers what all readers of a process were given: it may be used concurrently.
-type ledger[T comparable] struct {
-	form    form[T]
-	mutex   sync.Mutex
-	seen    []entry[T]
-	writers map[uint64]uint64 // the first record of each epoch, by what its writer said; nil if that is not known
-	checked uint64
-}
+// PollInterval leaves the CPU to others: a test machine has fewer than there are processes.
+const PollInterval = 50 * time.Microsecond
 
-// remembered is how many records the ledger keeps.
-const remembered = 1 << 12
-
-type entry[T any] struct {
-	number uint64
-	rec    T
-	there  bool
-}
-
-func newLedger[T comparable](f form[T]) *ledger[T] {
-	return &ledger[T]{form: f, seen: make([]entry[T], remembered)}
-}
-
-// note checks a record that a reader was given.
-func (l *ledger[T]) note(n uint64, rec *T) error {
-	if err := l.form.check(n, rec); err != nil {
-		return err
-	}
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	l.checked++
-	before := &l.seen[n%remembered]
-	if before.there && before.number == n && before.rec != *rec {
-		return fmt.Errorf("record %d has two contents: %+v and %+v", n, before.rec, *rec)
-	}
-	*before = entry[T]{n, *rec, true}
-	if l.writers == nil {
-		return nil
-	}
-	epoch := l.form.epoch(rec)
-	if first, ok := l.writers[epoch]; !ok || n < first {
-		return fmt.Errorf("record %d is of epoch %d, which began at %d (%t)", n, epoch, first, ok)
-	}
-	for later, first := range l.writers {
-		if later > epoch && n >= first {
-			return fmt.Errorf("record %d is of epoch %d, but epoch %d began at %d", n, epoch, later, first)
-		}
-	}
-	return nil
-}
-
-// took says that a writer has come.
-func (l *ledger[T]) took(epoch, first uint64) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	if l.writers != nil {
-		l.writers[epoch] = first
-	}
-}
-
-// follower is a reader that believes nothing.
-type follower[T comparable] struct {
+// Follower is a reader that believes nothing.
+type Follower[T comparable] struct {
 	r        *ring.Reader[T]
-	ledger   *ledger[T]
+	ledger   *Ledger[T]
 	start    uint64
 	next     uint64
 	received uint64
@@ -86,22 +30,34 @@ type follower[T comparable] struct {
 	batch    []T
 }
 
-// newFollower follows from record start on.
-func newFollower[T comparable](m ring.Memory, l *ledger[T], start uint64, wait ring.Wait) (*follower[T], error) {
+// NewFollower follows from record start on.
+func NewFollower[T comparable](m ring.Memory, l *Ledger[T], start uint64, wait ring.Wait) (*Follower[T], error) {
 	r, err := ring.NewReader[T](m, ring.ReaderOptions{Start: ring.At(start), Wait: wait})
 	if err != nil {
 		return nil, err
 	}
-	f := &follower[T]{r: r, ledger: l, start: start, next: start, batch: make([]T, 16)}
+	f := &Follower[T]{r: r, ledger: l, start: start, next: start, batch: make([]T, 16)}
 	f.told, f.first = r.Epoch()
 	return f, nil
 }
 
-// ways are how a follower can read, without waiting.
-var ways = []string{"poll", "batch", "peek"}
+// Next is the number of the record that is read next.
+func (f *Follower[T]) Next() uint64 { return f.next }
 
-// read reads once and checks what it got.
-func (f *follower[T]) read(way string) (s ring.Status, err error) {
+// Received is how many records were read.
+func (f *Follower[T]) Received() uint64 { return f.received }
+
+// Missed is how many were lost by laps.
+func (f *Follower[T]) Missed() uint64 { return f.missed }
+
+// Restarts is how many takeovers were told.
+func (f *Follower[T]) Restarts() int { return f.restarts }
+
+// Ways are how a follower can read, without waiting.
+var Ways = []string{"poll", "batch", "peek"}
+
+// Read reads once and checks what it got.
+func (f *Follower[T]) Read(way string) (s ring.Status, err error) {
 	n, count := uint64(0), 1
 	switch way {
 	case "poll":
@@ -114,8 +70,8 @@ func (f *follower[T]) read(way string) (s ring.Status, err error) {
 	return s, f.take(n, count, s)
 }
 
-// await waits for a record or an event, and checks it. The error is the context's, if that ended.
-func (f *follower[T]) await(ctx context.Context) error {
+// Await waits for a record or an event, and checks it. The error is the context's, if that ended.
+func (f *Follower[T]) Await(ctx context.Context) error {
 	n, err := f.r.Next(ctx, &f.batch[0])
 	var lap *ring.LapError
 	var restart *ring.RestartError
@@ -127,7 +83,7 @@ func (f *follower[T]) await(ctx context.Context) error {
 	case errors.As(err, &restart):
 		return f.take(n, 0, ring.Restarted)
 	case errors.Is(err, ring.ErrClosed): // which it is told until another writer comes
-		sys.Sleep(pollInterval)
+		sys.Sleep(PollInterval)
 		return ctx.Err()
 	case errors.Is(err, ring.ErrWriterDead):
 		return nil
@@ -135,8 +91,8 @@ func (f *follower[T]) await(ctx context.Context) error {
 	return err
 }
 
-// latest reads the newest record: it is never older than the last one.
-func (f *follower[T]) latest() error {
+// Latest reads the newest record: it is never older than the last one.
+func (f *Follower[T]) Latest() error {
 	n, s := f.r.Latest(&f.batch[0])
 	if s != ring.Ready {
 		return nil
@@ -145,11 +101,11 @@ func (f *follower[T]) latest() error {
 		return fmt.Errorf("record %d, behind %d", n, f.next-1)
 	}
 	f.next, f.received = n+1, f.received+1
-	return f.ledger.note(n, &f.batch[0])
+	return f.ledger.Note(n, &f.batch[0])
 }
 
 // take checks the outcome of a read: count records from n on in f.batch, if s is Ready.
-func (f *follower[T]) take(n uint64, count int, s ring.Status) error {
+func (f *Follower[T]) take(n uint64, count int, s ring.Status) error {
 	switch s {
 	case ring.Ready:
 		for i := range uint64(count) {
@@ -186,8 +142,8 @@ func (f *follower[T]) take(n uint64, count int, s ring.Status) error {
 	return nil
 }
 
-func (f *follower[T]) takeRecord(n uint64, rec *T) error {
-	epoch := f.ledger.form.epoch(rec)
+func (f *Follower[T]) takeRecord(n uint64, rec *T) error {
+	epoch := f.ledger.form.Epoch(rec)
 	switch {
 	case n != f.next:
 		return fmt.Errorf("record %d, where %d is next", n, f.next)
@@ -200,5 +156,5 @@ func (f *follower[T]) takeRecord(n uint64, rec *T) error {
 		f.epoch, f.began = epoch, n
 	}
 	f.last, f.next, f.received = n, n+1, f.received+1
-	return f.ledger.note(n, rec)
+	return f.ledger.Note(n, rec)
 }
