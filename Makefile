@@ -14,10 +14,10 @@ CROSS = linux/arm64 linux/386 darwin/amd64 darwin/arm64 windows/amd64 windows/ar
 ARM64 = ./ring/... ./seqlock/... ./segment/... ./hugepages/... ./internal/...
 
 .DEFAULT_GOAL := help
-.PHONY: help ci bench clean soak $(STEPS)
+.PHONY: help ci bench clean soak mutants-all $(STEPS)
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## The commands, into bin/
 	$(GO) build -o bin/ ./cmd/...
@@ -29,8 +29,12 @@ test: ## Vet and test; needs no root
 race: ## Test under the race detector, which needs a C compiler
 	CGO_ENABLED=1 $(GO) test -race $$($(GO) list ./... | grep -v /model$$)
 
-mutants: ## Remove each order and check from the source: the tests must fail
-	TICKRING_MUTANTS=1 $(GO) test -count=1 -v -timeout 20m -run Mutants ./test/mutants ./test/torture
+mutants: ## Remove orders, checks and bounds from the source, a share by lot: the tests must fail
+	TICKRING_MUTANTS=1 $(GO) test -count=1 -v -p 1 -timeout 20m -run Mutants ./test/mutants ./test/torture
+
+mutants-all: ## Remove each of them, and write docs/MUTANTS.md
+	TICKRING_MUTANTS=all $(GO) test -count=1 -v -p 1 -timeout 40m -run Mutants ./test/torture
+	TICKRING_MUTANTS=all $(GO) test -count=1 -v -p 1 -timeout 40m -run Mutants ./test/mutants -update
 
 purego: ## Test without assembly
 	$(GO) vet -tags purego ./... && $(GO) test -tags purego ./...

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/tickring/tickring/internal/testkit"
 )
 
 // codeMutants are changes of the shipped source that remove or move accesses which matter. What is built at once is
@@ -11,27 +13,27 @@ import (
 var codeMutants = []struct {
 	name    string
 	to      target
-	edits   []edit
+	edits   []testkit.Edit
 	noticed map[string]string // what was changed, by the function that then differs from the model
 }{
-	{"first", amd64, []edit{
-		{"seqlock/publish_amd64.s", []string{
+	{"first", amd64, []testkit.Edit{
+		{File: "seqlock/publish_amd64.s", Changes: []string{
 			"\tMOVQ BX, (VERSION)   \\ // W1\n\tMOVQ 0(SI), DX       \\\n\tANDQ 0(R9), DX       \\\n\tMOVQ DX, 0(PAYLOAD)  \\ // W2\n",
 			"\tMOVQ 0(SI), DX       \\\n\tANDQ 0(R9), DX       \\\n\tMOVQ DX, 0(PAYLOAD)  \\ // W2\n\tMOVQ BX, (VERSION)   \\ // W1\n",
 			"\tMOVQ BX, (VERSION)          \\ // W1\n", "",
 		}},
-		{"ring/load3_go_unsafe.go", []string{
+		{File: "ring/load3_go_unsafe.go", Changes: []string{
 			"\t\ta, b, c := ", "\t\tlast := atomic.LoadUint64(&s[0])\n\t\ta, b, c := ",
 			"atomic.LoadUint64(&s[0]); version == want {                                // R3", "last; version == want {",
 		}},
-		{"seqlock/load_go_unsafe.go", []string{"return atomic.LoadUint64(version) // R3", "return want"}},
-		{"ring/writer_unsafe.go", []string{
+		{File: "seqlock/load_go_unsafe.go", Changes: []string{"return atomic.LoadUint64(version) // R3", "return want"}},
+		{File: "ring/writer_unsafe.go", Changes: []string{
 			"\tatomic.StoreUint64(words.epochFirst, next)\n", "",
 			"\tatomic.AddUint64(words.epoch, 1)\n", "\tatomic.AddUint64(words.epoch, 1)\n\tatomic.StoreUint64(words.epochFirst, next)\n",
 			"\tatomic.StoreUint64(w.words.state, uint64(layout.StateClosed))\n\tw.ringBell()\n",
 			"\tw.ringBell()\n\tatomic.StoreUint64(w.words.state, uint64(layout.StateClosed))\n",
 		}},
-		{"segment/doorbell.go", []string{
+		{File: "segment/doorbell.go", Changes: []string{
 			"\tticket := atomic.LoadUint32(d.ticket())\n\tatomic.StoreUint32(d.Waiting(), 1)\n",
 			"\tatomic.StoreUint32(d.Waiting(), 1)\n\tticket := atomic.LoadUint32(d.ticket())\n",
 		}},
@@ -44,19 +46,19 @@ var codeMutants = []struct {
 		"Writer.Close":   "the ring before the state",
 		"doorbell.Arm":   "the ticket after the mark",
 	}},
-	{"second", amd64, []edit{
-		{"seqlock/publish_amd64.s", []string{
+	{"second", amd64, []testkit.Edit{
+		{File: "seqlock/publish_amd64.s", Changes: []string{
 			"view:\n", "view:\n\tMOVQ Publisher_Head(DI), AX\n\tMOVQ R8, (AX)\n",
 			"head: // after", "head:\n\tMOVQ R8, Publisher_Next(DI)\n\tRET // after",
 		}},
-		{"ring/follower.go", []string{
+		{File: "ring/follower.go", Changes: []string{
 			"f.version(f.next) <= unfinished(f.next) && ", "",
 			"for range f.slots {", "for range min(f.slots, 0) {",
 		}},
-		{"ring/recover_unsafe.go", []string{
+		{File: "ring/recover_unsafe.go", Changes: []string{
 			"\tmendView(w, masks, next)\n\tatomic.StoreUint64(w.head, next)\n", "\tatomic.StoreUint64(w.head, next)\n\tmendView(w, masks, next)\n",
 		}},
-		{"segment/doorbell.go", []string{
+		{File: "segment/doorbell.go", Changes: []string{
 			"\tatomic.StoreUint32(d.Waiting(), 0)\n\tatomic.AddUint32(d.ticket(), 1)\n", "\tatomic.AddUint32(d.ticket(), 1)\n\tatomic.StoreUint32(d.Waiting(), 0)\n",
 		}},
 	}, map[string]string{
@@ -66,10 +68,10 @@ var codeMutants = []struct {
 		"NewWriter":       "the head before the view is mended",
 		"Writer.Close":    "the mark cleared after the ticket",
 	}},
-	{"first", arm64, []edit{
-		{"seqlock/publish_arm64.s", []string{"\tDMB  $0xA                   \\\n", ""}},
-		{"seqlock/load_arm64.s", []string{"\tLDAR (R0), R5          // R1", "\tMOVD (R0), R5", "\tDMB $0x9\n\tRET", "\tRET"}},
-		{"ring/writer_unsafe.go", []string{
+	{"first", arm64, []testkit.Edit{
+		{File: "seqlock/publish_arm64.s", Changes: []string{"\tDMB  $0xA                   \\\n", ""}},
+		{File: "seqlock/load_arm64.s", Changes: []string{"\tLDAR (R0), R5          // R1", "\tMOVD (R0), R5", "\tDMB $0x9\n\tRET", "\tRET"}},
+		{File: "ring/writer_unsafe.go", Changes: []string{
 			"\tatomic.StoreUint64(words.state, uint64(layout.StateOpen))\n\tatomic.AddUint64(words.epoch, 1)\n",
 			"\tatomic.AddUint64(words.epoch, 1)\n\tatomic.StoreUint64(words.state, uint64(layout.StateOpen))\n",
 		}},
@@ -79,25 +81,25 @@ var codeMutants = []struct {
 		"Reader.Peek":   "no DMB ISHLD behind a lease",
 		"NewWriter":     "the state after the epoch",
 	}},
-	{"second", arm64, []edit{
-		{"seqlock/publish_arm64.s", []string{
+	{"second", arm64, []testkit.Edit{
+		{File: "seqlock/publish_arm64.s", Changes: []string{
 			"\tMOVD R4, (VERSION)          \\ // W1\n\tDMB  $0xA                   \\\n", "\tSTLR R4, (VERSION)          \\\n",
 		}},
-		{"seqlock/load_arm64.s", []string{"\tDMB    $0x9\n\tMOVD   (R0), R5", "\tMOVD   (R0), R5"}},
+		{File: "seqlock/load_arm64.s", Changes: []string{"\tDMB    $0x9\n\tMOVD   (R0), R5", "\tMOVD   (R0), R5"}},
 	}, map[string]string{
 		"seqlock.Publish": "STLR odd instead of STR, DMB ISHST",
 		"Reader.Poll":     "no DMB ISHLD before the second look",
 	}},
-	{"third", arm64, []edit{
-		{"seqlock/publish_arm64.s", []string{"\tSTLR R4, (VERSION)            // W3", "\tMOVD R4, (VERSION)"}},
-		{"seqlock/load_arm64.s", []string{"\tDMB    $0x9\n\tMOVD   (R0), R5", "\tLDAR   (R0), R5"}},
+	{"third", arm64, []testkit.Edit{
+		{File: "seqlock/publish_arm64.s", Changes: []string{"\tSTLR R4, (VERSION)            // W3", "\tMOVD R4, (VERSION)"}},
+		{File: "seqlock/load_arm64.s", Changes: []string{"\tDMB    $0x9\n\tMOVD   (R0), R5", "\tLDAR   (R0), R5"}},
 	}, map[string]string{
 		"seqlock.store": "STR even instead of STLR",
 		"Reader.Poll":   "LDAR for the second look instead of DMB ISHLD, LDR",
 	}},
-	{"fourth", arm64, []edit{
-		{"seqlock/publish_arm64.s", []string{"\tSTLR R3, (R8)      // after", "\tMOVD R3, (R8)      // after"}},
-		{"seqlock/load_arm64.s", []string{"\tDMB    $0x9\n", "\tDMB    $0xA\n"}},
+	{"fourth", arm64, []testkit.Edit{
+		{File: "seqlock/publish_arm64.s", Changes: []string{"\tSTLR R3, (R8)      // after", "\tMOVD R3, (R8)      // after"}},
+		{File: "seqlock/load_arm64.s", Changes: []string{"\tDMB    $0x9\n", "\tDMB    $0xA\n"}},
 	}, map[string]string{
 		"Writer.Publish": "STR head instead of STLR",
 		"Reader.Poll":    "DMB ISHST instead of DMB ISHLD",

@@ -1,7 +1,6 @@
 package model
 
 import (
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -33,37 +32,11 @@ type machineCode struct {
 	names map[uint64]string
 }
 
-// edit of a source file: each old text becomes the new one.
-type edit struct {
-	file    string
-	changes []string // old, new, old, new, …
-}
-
 // compile builds testdata/machine from a source with edits, and disassembles the packages of the transport.
-func compile(t *testing.T, arch string, edits ...edit) *machineCode {
+func compile(t *testing.T, arch string, edits ...testkit.Edit) *machineCode {
 	t.Helper()
-	root, dir := testkit.ModuleRoot(t), t.TempDir()
-	replace := map[string]string{}
-	for i, e := range edits {
-		path := filepath.Join(root, e.file)
-		b, err := os.ReadFile(path)
-		require.NoError(t, err)
-		text := string(b)
-		for c := 0; c < len(e.changes); c += 2 {
-			before, after := e.changes[c], e.changes[c+1]
-			require.Equal(t, 1, strings.Count(text, before), "%s has changed, and the test has not: %q", e.file, before)
-			text = strings.Replace(text, before, after, 1)
-		}
-		replace[path] = filepath.Join(dir, strconv.Itoa(i)+filepath.Ext(path))
-		require.NoError(t, os.WriteFile(replace[path], []byte(text), 0o600))
-	}
-	overlay := filepath.Join(dir, "overlay.json")
-	b, err := json.Marshal(map[string]any{"Replace": replace})
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(overlay, b, 0o600))
-
-	program := filepath.Join(dir, "program")
-	run(t, root, arch, "build", "-tags=", "-buildvcs=false", "-overlay="+overlay, "-o", program,
+	root, program := testkit.ModuleRoot(t), filepath.Join(t.TempDir(), "program")
+	run(t, root, arch, "build", "-tags=", "-buildvcs=false", "-overlay="+testkit.OverlayEdits(t, edits...), "-o", program,
 		"./model/testdata/machine")
 	return parse(t, run(t, root, arch, "tool", "objdump", "-s", modulePath+"(ring|seqlock|segment)", program))
 }

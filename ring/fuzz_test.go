@@ -137,7 +137,7 @@ func FuzzTakeover(f *testing.F) {
 		w, err := NewWriter[TradingData](m)
 		if err != nil {
 			var other *SchemaError
-			require.True(t, errors.Is(err, ErrCorrupt) || errors.As(err, &other), "%v", err)
+			require.True(t, errors.Is(err, ErrCorrupt) || errors.Is(err, ErrExhausted) || errors.As(err, &other), "%v", err)
 			return
 		}
 		first := w.Head()

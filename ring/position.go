@@ -55,5 +55,5 @@ func (p Position) resolve(slots, head uint64) uint64 {
 		return first // no slot was ever used twice: nothing to keep a distance from
 	}
 	// The record in flight already has slot head's place, hence at least one.
-	return min(newest, first+max(1, slots/4))
+	return first + max(1, slots/4)
 }

@@ -110,30 +110,3 @@ func TestTheListOfStoresIsWhatPublishDoes(t *testing.T) {
 		require.Equal(t, b.Header(), a.Header())
 	}
 }
-
-// A head beyond all numbers is damage: its versions would be those of slots that were never written.
-func TestHeadBeyondAllNumbers(t *testing.T) {
-	g, err := GeometryOf[TradingData](4)
-	require.NoError(t, err)
-	for _, head := range []uint64{lastNumber + 1, 1 << 63, 1<<63 + 1, 1<<64 - 3, 1<<64 - 1} {
-		for _, before := range []uint64{0, 2*head - 2, 2 * head} { // versions that seem to bear it out
-			h := NewHeap(g)
-			w, _, err := mapWords(h)
-			require.NoError(t, err)
-			*w.head = head
-			for n := head - 2; n != head; n++ {
-				*(*uint64)(w.slot(n)) = before
-			}
-			for _, start := range []Position{Oldest(), Newest(), OldestSafe(), NewestMinus(1), At(head)} {
-				r, err := NewReader[TradingData](h, ReaderOptions{Start: start})
-				require.NoError(t, err)
-				require.LessOrEqual(t, r.Position(), uint64(lastNumber+1))
-				var rec TradingData
-				n, s := r.Latest(&rec)
-				require.False(t, s == Ready && (n > lastNumber || before == 0), "record %d is none", n)
-			}
-			_, err = NewWriter[TradingData](h)
-			require.ErrorIs(t, err, ErrCorrupt)
-		}
-	}
-}

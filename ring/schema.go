@@ -40,7 +40,7 @@ func appendFields(s *Schema, t reflect.Type, prefix string, offset int) error {
 }
 
 func appendField(s *Schema, t reflect.Type, path string, offset int) error {
-	if len(s.Fields) > layout.MaxFields {
+	if len(s.Fields) >= layout.MaxFields {
 		return typeError(s.Name, fmt.Sprintf("has more than %d fields", layout.MaxFields))
 	}
 	if kind, ok := kinds[t.Kind()]; ok {

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"syscall"
 
@@ -143,8 +142,6 @@ func openObject(name string, writable bool) (s *Segment, size uint64, err error)
 		return s, 0, err
 	case !info.Mode.IsRegular():
 		return s, 0, ErrNotRegular
-	case info.Size > math.MaxInt64:
-		return s, 0, ErrGeometry
 	}
 	s.owner = info.UID
 	return s, info.Size, nil

@@ -175,7 +175,7 @@ func FuzzOpenWriter(f *testing.F) {
 		w, err := ring.NewWriter[ring.TradingData](s)
 		if err != nil {
 			var other *ring.SchemaError
-			require.True(t, errors.Is(err, ring.ErrCorrupt) || errors.As(err, &other), "%v", err)
+			require.True(t, errors.Is(err, ring.ErrCorrupt) || errors.Is(err, ring.ErrExhausted) || errors.As(err, &other), "%v", err)
 			return
 		}
 		require.NoError(t, s.Guard(func() error {

@@ -40,7 +40,7 @@ func pointerFree(t reflect.Type) bool {
 		}
 		return true
 	}
-	return t.Kind() >= reflect.Bool && t.Kind() <= reflect.Complex128 && t.Kind() != reflect.Uintptr
+	return t.Kind() <= reflect.Complex128 && t.Kind() != reflect.Uintptr
 }
 
 // Store makes *v the cell's value and returns its number: 0 for the first, 1 for the second, …

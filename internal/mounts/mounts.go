@@ -45,9 +45,9 @@ func At(all []Mount, dir string) (m Mount, ok bool) {
 
 // parse reads a line as proc(5) has it: … (5) mount point (6) mount options … "-" type source super-options.
 func parse(line string) (m Mount, ok bool) {
-	before, after, ok := strings.Cut(line, " - ")
+	before, after, _ := strings.Cut(line, " - ")
 	fields, super := strings.Fields(before), strings.Fields(after)
-	if !ok || len(fields) < 6 || len(super) < 3 {
+	if len(fields) < 6 || len(super) < 3 {
 		return m, false
 	}
 	m = Mount{Dir: unescape(fields[4]), Type: super[0], Options: map[string]string{}}

@@ -46,3 +46,9 @@ func TestThisMachine(t *testing.T) {
 	require.True(t, ok)
 	assert.Equal(t, "proc", m.Type)
 }
+
+func TestShortLines(t *testing.T) {
+	all, err := In(fstest.MapFS{"proc/self/mountinfo": {Data: []byte("1 2 0:3 / /a - tmpfs tmpfs rw\n1 2 0:3 / /b rw - tmpfs tmpfs\n1 2 0:3 / /c rw\n - - -\n")}})
+	require.NoError(t, err)
+	assert.Empty(t, all)
+}

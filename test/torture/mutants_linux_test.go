@@ -1,10 +1,8 @@
 package torture
 
 import (
-	"encoding/json"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,11 +12,11 @@ import (
 	"github.com/tickring/tickring/internal/testkit"
 )
 
-// mutant is a change of a file: each old text, which must be there once, becomes the new one.
+// mutant is a change of a file.
 type mutant struct {
 	name    string
 	file    string
-	changes []string // old, new, old, new, …
+	changes []string // see testkit.Edit
 }
 
 const (
@@ -69,8 +67,9 @@ func TestMutantsAreCaught(t *testing.T) {
 	root := testkit.ModuleRoot(t)
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
-			cmd := exec.Command("go", "test", "-count=1", "-failfast", "-timeout=120s", "-run=Killed$|EveryStore",
-				"-overlay="+overlay(t, root, m), "./test/torture")
+			t.Parallel()
+			cmd := exec.Command("go", "test", "-count=1", "-vet=off", "-failfast", "-timeout=120s", "-run=Killed$|EveryStore",
+				"-overlay="+testkit.OverlayEdits(t, testkit.Edit{File: m.file, Changes: m.changes}), "./test/torture")
 			cmd.Dir = root
 			cmd.Env = append(os.Environ(), "TICKRING_MUTANTS=")
 			out, err := cmd.CombinedOutput()
@@ -79,26 +78,6 @@ func TestMutantsAreCaught(t *testing.T) {
 			t.Log(first(string(out), "Error:", "ended early", "panic:"))
 		})
 	}
-}
-
-// overlay writes the mutant's file and the description of the replacement.
-func overlay(t *testing.T, root string, m mutant) string {
-	t.Helper()
-	path := filepath.Join(root, m.file)
-	source, err := os.ReadFile(path)
-	require.NoError(t, err)
-	text := string(source)
-	for i := 0; i < len(m.changes); i += 2 {
-		require.Equal(t, 1, strings.Count(text, m.changes[i]), "%s has not exactly one %q", m.file, m.changes[i])
-		text = strings.Replace(text, m.changes[i], m.changes[i+1], 1)
-	}
-	dir := t.TempDir()
-	changed, file := filepath.Join(dir, filepath.Base(path)), filepath.Join(dir, "overlay.json")
-	require.NoError(t, os.WriteFile(changed, []byte(text), 0o600))
-	replace, err := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(file, replace, 0o600))
-	return file
 }
 
 // first is the first line with one of some texts in it, and what follows.

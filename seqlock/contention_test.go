@@ -1,0 +1,49 @@
+package seqlock
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// A value so large that readers and the writer are always in each other's way.
+func TestLargeCellUnderContention(t *testing.T) {
+	type large [512]uint64
+	var c Cell[large]
+	var v large
+	c.Store(&v)
+	var done atomic.Bool
+	var group sync.WaitGroup
+	refused := 0
+	group.Go(func() {
+		defer done.Store(true)
+		for got := 0; got < 1000 || refused < 100; {
+			n, ok := c.Load(&v, 1)
+			if !ok {
+				refused++
+				continue
+			}
+			got++
+			for _, w := range v {
+				if !assert.Equal(t, n, w, "a word of another value") {
+					return
+				}
+			}
+		}
+	})
+	for n := uint64(1); !done.Load(); n++ {
+		var next large
+		for i := range next {
+			next[i] = n
+		}
+		c.Store(&next)
+	}
+	group.Wait()
+}
+
+func TestWhatValuesAreMadeOf(t *testing.T) {
+	assert.NoError(t, CheckType[[8]bool]())
+	assert.NoError(t, CheckType[complex128]())
+}

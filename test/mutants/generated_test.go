@@ -1,0 +1,130 @@
+package mutants
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// share is how many mutants the short form tries.
+const share = 100
+
+// amount of mutants that TICKRING_MUTANTS asks for.
+type amount int
+
+const (
+	none  amount = iota
+	some         // a share of the generated ones, and those made by hand
+	every        // all
+)
+
+func wanted() amount {
+	switch os.Getenv("TICKRING_MUTANTS") {
+	case "":
+		return none
+	case "all":
+		return every
+	}
+	return some
+}
+
+// TestGeneratedMutants puts each mutant before the tests to which it makes a difference, until one fails. One that
+// none fails for has to be in testdata/allowed.tsv, with its reason, and no other.
+func TestGeneratedMutants(t *testing.T) {
+	if wanted() == none {
+		t.Skip("takes minutes: make mutants")
+	}
+	all, files := generate(t)
+	known, allowed := readTable(t), readAllowed(t, all)
+	l := newLaboratory(t, files)
+	explored := sync.OnceFunc(func() { l.explore(t) })
+	chosen := all
+	if wanted() == every {
+		explored()
+	} else {
+		chosen = draw(t, all, known)
+	}
+	table := map[string]string{}
+	var mutex sync.Mutex
+	start := time.Now()
+	inParallel(chosen, func(_ int, g generated) {
+		by := ""
+		if x := l.named(known[g.name()]); x != nil && wanted() == some && l.catches(x, g) {
+			return
+		}
+		explored()
+		reaching := l.reaching(g)
+		for _, x := range reaching {
+			if l.catches(x, g) {
+				by = x.String()
+				break
+			}
+		}
+		if by == "" && g.failure && len(reaching) == 0 {
+			by = unseen
+		}
+		reason, isAllowed := allowed[g.name()]
+		needs := l.lacking(reason)
+		mutex.Lock()
+		defer mutex.Unlock()
+		switch {
+		case by == "" && !isAllowed:
+			t.Errorf("%s: in %s no test catches the %s\n\t%s\nof those that it makes a difference to: %v", g.place, g.function, g.kind, g.change, reaching)
+		case by == "" && strings.HasPrefix(reason, needing) && !needs:
+			t.Errorf("%s: no test catches %s, though this machine has what it needs", g.place, g.change)
+		case by != "" && isAllowed && !strings.HasPrefix(reason, needing):
+			t.Errorf("%s: %s is caught by %s: take it out of %s", g.place, g.change, by, allowedFile)
+		case by == "" && needs:
+			by = known[g.name()] // of a machine that has it
+		}
+		table[g.name()] = by
+	})
+	t.Logf("%d of %d mutants in %v; this machine lacks: %v", len(chosen), len(all), time.Since(start).Round(time.Second), l.lacks)
+	if *update {
+		require.Equal(t, every, wanted(), "-update needs TICKRING_MUTANTS=all")
+		writeTable(t, all, table, allowed)
+	}
+}
+
+// draw chooses a share of those that are caught.
+func draw(t *testing.T, all []generated, known map[string]string) (chosen []generated) {
+	seed := rand.Uint64()
+	if text := os.Getenv("TICKRING_MUTANTS_SEED"); text != "" {
+		var err error
+		seed, err = strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err)
+	}
+	t.Logf("TICKRING_MUTANTS_SEED=%d", seed)
+	for _, i := range rand.New(rand.NewPCG(seed, 0)).Perm(len(all)) {
+		if by := known[all[i].name()]; by != "" && by != unseen && len(chosen) < share {
+			chosen = append(chosen, all[i])
+		}
+	}
+	return chosen
+}
+
+// TestTheTableIsOfThisSource notices a check without a mutant that was tried, and a mutant without a check.
+func TestTheTableIsOfThisSource(t *testing.T) {
+	all, _ := generate(t)
+	known := readTable(t)
+	readAllowed(t, all)
+	for _, g := range all {
+		_, ok := known[g.name()]
+		assert.True(t, ok, "%s: %s: %s was never tried: make mutants-all", g.place, g.function, g.change)
+		delete(known, g.name())
+	}
+	for name := range known {
+		assert.Fail(t, "gone from the source: make mutants-all", "%s", name)
+	}
+	summary, err := os.ReadFile(summaryFile)
+	require.NoError(t, err)
+	assert.Contains(t, string(summary), fmt.Sprintf("%d generated", len(all)))
+}

@@ -1,0 +1,138 @@
+package mutants
+
+import (
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/tickring/tickring/internal/testkit"
+)
+
+// handmade is a mutant in code that a switch would change.
+type handmade struct {
+	name    string
+	file    string
+	changes []string // see testkit.Edit
+	test    string   // that catches it; empty for the torn-read test
+}
+
+const (
+	published = "./seqlock TestPublishWritesSlotsViewAndHead"
+	polled    = "./ring TestPeek"
+)
+
+var handmades = []handmade{
+	{name: "three words, W1: no odd mark", file: "seqlock/publish_amd64.s", changes: []string{
+		"#define STORE_CELL3(VERSION, PAYLOAD) \\\n\tMOVQ BX, (VERSION)   \\ // W1\n", "#define STORE_CELL3(VERSION, PAYLOAD) \\\n",
+	}},
+	{name: "three words, W3: version before payload", file: "seqlock/publish_amd64.s", changes: []string{
+		"#define STORE_CELL3(VERSION, PAYLOAD) \\\n\tMOVQ BX, (VERSION)   \\ // W1\n", "#define STORE_CELL3(VERSION, PAYLOAD) \\\n\tINCQ BX \\\n\tMOVQ BX, (VERSION) \\\n",
+		"\tMOVQ DX, 16(PAYLOAD) \\\n\tINCQ BX              \\\n\tMOVQ BX, (VERSION)     // W3", "\tMOVQ DX, 16(PAYLOAD)",
+	}},
+	{name: "any words, W1: no odd mark", file: "seqlock/publish_amd64.s", changes: []string{
+		"\tMOVQ BX, (VERSION)          \\ // W1\n", "",
+	}},
+	{name: "any words, W3: version before payload", file: "seqlock/publish_amd64.s", changes: []string{
+		"\tMOVQ BX, (VERSION)          \\ // W1\n", "\tINCQ BX \\\n\tMOVQ BX, (VERSION) \\\n",
+		"\tINCQ BX                     \\\n\tMOVQ BX, (VERSION)            // W3", "",
+		"\tJNE  LOOP                   \\\n", "\tJNE  LOOP\n",
+	}},
+	{name: "three words, R3: no second look at the version", file: "ring/load3_go_unsafe.go", changes: []string{
+		"if version = atomic.LoadUint64(&s[0]); version == want {                                // R3", "if version == want {",
+	}},
+	{name: "three words, R3: second look before the payload", file: "ring/load3_go_unsafe.go", changes: []string{
+		"\t\ta, b, c := ", "\t\tlast := atomic.LoadUint64(&s[0])\n\t\ta, b, c := ",
+		"if version = atomic.LoadUint64(&s[0]); version == want {                                // R3", "if version = last; version == want {",
+	}},
+	{name: "any words, R3: no second look at the version", file: "seqlock/load_go_unsafe.go", changes: []string{
+		"return atomic.LoadUint64(version) // R3", "return want",
+	}},
+	{name: "any words, R3: second look before the payload", file: "seqlock/load_go_unsafe.go", changes: []string{
+		"\tfor i := uintptr(0)", "\tlast := atomic.LoadUint64(version)\n\tfor i := uintptr(0)",
+		"return atomic.LoadUint64(version) // R3", "return last",
+	}},
+	{name: "R1: any even version that stays", file: "ring/load3_go_unsafe.go", changes: []string{
+		"if version = atomic.LoadUint64(&s[0]); version == want { // R1", "was := want\n\tif want = atomic.LoadUint64(&s[0]); want%2 == 0 && want != 0 {",
+		"\t\t\t*(*[3]uint64)(dst) = [3]uint64{a, b, c}\n", "\t\t\t*(*[3]uint64)(dst) = [3]uint64{a, b, c}\n\t\t\treturn was\n",
+	}},
+	{name: "lease: no look at the version behind the callback", file: "ring/peek_inplace_unsafe.go", changes: []string{
+		"\treturn r.version(n)\n}", "\treturn want\n}",
+	}},
+	{name: "three words, R1: no first look at the version", file: "ring/load3_go_unsafe.go", changes: []string{
+		"if version = atomic.LoadUint64(&s[0]); version == want { // R1", "{",
+	}},
+	{name: "any words, R1: no first look at the version", file: "seqlock/load_go_unsafe.go", changes: []string{
+		"\tif v := atomic.LoadUint64(version); v != want { // R1\n\t\treturn v\n\t}\n", "",
+	}, test: published},
+	{name: "lease: no look at the version before the callback", file: "ring/peek_inplace_unsafe.go", changes: []string{
+		"\tif v := r.version(n); v != want {\n\t\treturn v\n\t}\n", "",
+	}, test: polled},
+	{name: "three words: padding is stored", file: "seqlock/publish_amd64.s", changes: []string{
+		"\tANDQ 16(R9), DX      \\\n", "",
+	}, test: published},
+	{name: "any words: padding is stored", file: "seqlock/publish_amd64.s", changes: []string{
+		"\tANDQ (R9)(R13*8), DX        \\\n", "",
+	}, test: published},
+	{name: "three words: no view", file: "seqlock/publish_amd64.s", changes: []string{
+		"\tSTORE_CELL3(AX, R11)\n\tJMP  head\n", "\tJMP  head\n",
+	}, test: published},
+	{name: "any words: no view", file: "seqlock/publish_amd64.s", changes: []string{
+		"\tSTORE_CELL(AX, R11, viewwords)\n", "",
+	}, test: published},
+	{name: "no head", file: "seqlock/publish_amd64.s", changes: []string{
+		"\tMOVQ R8, (AX)\n", "",
+	}, test: published},
+	{name: "the next number stays", file: "seqlock/publish_amd64.s", changes: []string{
+		"\tMOVQ R8, Publisher_Next(DI)\n", "",
+	}, test: published},
+	{name: "slots without end", file: "seqlock/publish_amd64.s", changes: []string{
+		"\tANDQ  Publisher_SlotMask(DI), AX \\\n", "",
+	}, test: published},
+}
+
+func TestHandmadeMutants(t *testing.T) {
+	if wanted() == none {
+		t.Skip("builds the tests anew for each mutant: make mutants")
+	}
+	if runtime.GOARCH != "amd64" {
+		testkit.Require(t, "amd64", "the mutants are of the amd64 code")
+	}
+	root := testkit.ModuleRoot(t)
+	for _, m := range handmades {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			pkg, test, given := strings.Cut(m.test, " ")
+			if !given {
+				pkg, test = "./ring", "TestTornAcrossProcesses"
+			}
+			cmd := exec.Command("go", "test", "-count=1", "-vet=off", "-timeout=60s", "-run="+test,
+				"-overlay="+testkit.OverlayEdits(t, testkit.Edit{File: m.file, Changes: m.changes}), pkg)
+			cmd.Dir = root
+			b, err := cmd.CombinedOutput()
+			out := string(b)
+			require.Error(t, err, "the mutant survived")
+			require.NotContains(t, out, "build failed")
+			if given {
+				assert.Regexp(t, "--- FAIL|SIG", out)
+				return
+			}
+			assert.Regexp(t, "is torn or another|after record", out, "it must fail for what was read")
+			t.Log(firstWith(out, "torn or another", "after record"))
+		})
+	}
+}
+
+func firstWith(out string, texts ...string) string {
+	for line := range strings.Lines(out) {
+		for _, text := range texts {
+			if strings.Contains(line, text) {
+				return strings.TrimSpace(line[:min(len(line), 160)])
+			}
+		}
+	}
+	return ""
+}
