@@ -4,16 +4,24 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
+)
+
+// Policies of sched(7).
+const (
+	schedNormal = iota
+	schedFIFO
+	schedRR
+	schedBatch
 )
 
 func TestNoSuchNode(t *testing.T) {
 	for _, node := range []int{-1, MaxNodes, MaxNodes + 1} {
-		assert.ErrorIs(t, BindToNode(nil, node), unix.EINVAL)
+		assert.ErrorIs(t, BindToNode(nil, node), syscall.EINVAL)
 	}
 }
 
@@ -22,7 +30,7 @@ func TestOpenHugeOpensNothingElse(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	for _, path := range []string{file, filepath.Dir(file), "/dev/null"} {
 		_, _, _, err := OpenHuge(path, false)
-		assert.ErrorIs(t, err, unix.ENODEV, path)
+		assert.ErrorIs(t, err, syscall.ENODEV, path)
 	}
 }
 
@@ -31,7 +39,7 @@ func TestACommandThatTheKernelHasNot(t *testing.T) {
 }
 
 func TestRealTime(t *testing.T) {
-	for policy, want := range map[uint32]bool{unix.SCHED_NORMAL: false, unix.SCHED_FIFO: true, unix.SCHED_RR: true, unix.SCHED_BATCH: false} {
+	for policy, want := range map[uint32]bool{schedNormal: false, schedFIFO: true, schedRR: true, schedBatch: false} {
 		_, ok := RealTime(&Schedule{Policy: policy})
 		assert.Equal(t, want, ok, "policy %d", policy)
 	}

@@ -28,15 +28,15 @@ func buildRingctl(path, root string) error {
 		cmd := exec.Command("go", "build", "-buildvcs=false", "-o", path, "./cmd/ringctl")
 		cmd.Dir = root
 		if out, err := cmd.CombinedOutput(); err != nil {
-			ringctlErr = fmt.Errorf("%v: %w: %s", cmd, err, out)
+			errRingctl = fmt.Errorf("%v: %w: %s", cmd, err, out)
 		}
 	})
-	return ringctlErr
+	return errRingctl
 }
 
 var (
 	ringctlBuilt sync.Once
-	ringctlErr   error
+	errRingctl   error
 )
 
 // Outcome is how a command ended.

@@ -17,7 +17,8 @@ type Holdings struct{ Descriptors, Mappings, Files []string }
 // Held is what there is now.
 func Held() (h Holdings, err error) {
 	for fd, target := range descriptors() {
-		if !strings.HasPrefix(target, "anon_inode:[event") { // the Go runtime's own, opened when first needed
+		// The Go runtime's own are opened when it first needs them.
+		if !strings.HasPrefix(target, "anon_inode:[event") && !strings.HasPrefix(target, "/sys/fs/cgroup/") {
 			h.Descriptors = append(h.Descriptors, fd+" "+target)
 		}
 	}

@@ -107,11 +107,11 @@ func (s *soak) killWithinPublish(*rand.Rand) bool {
 	s.ready()
 	a := s.writer()
 	tid := int(a.place.thread.Load())
-	if err := ptrace.Call(ptrace.Seize, tid, 0); errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSYS) {
+	err := ptrace.Call(ptrace.Seize, tid, 0)
+	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.ENOSYS) {
 		return false
-	} else {
-		require.NoError(s.t, err)
 	}
+	require.NoError(s.t, err)
 	require.NoError(s.t, ptrace.Call(ptrace.Interrupt, tid, 0))
 	stopped := func() bool {
 		var ws syscall.WaitStatus

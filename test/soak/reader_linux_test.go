@@ -140,7 +140,11 @@ func (r *reader) read(f *records.Follower[ring.TradingData]) error {
 	case next:
 		ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 		defer cancel()
-		if err := f.Await(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		switch err := f.Await(ctx); {
+		case errors.Is(err, ring.ErrReplaced):
+			r.looked = time.Time{} // look now
+			return nil
+		case !errors.Is(err, context.DeadlineExceeded):
 			return err
 		}
 		return nil

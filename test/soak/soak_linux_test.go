@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -145,6 +146,7 @@ func (s *soak) sample() {
 	for _, a := range s.readers {
 		add(a.title, a.Process.Pid, a.place.goroutines.Load())
 	}
+	debug.FreeOSMemory() // or its memory would be what the garbage collector has not come to yet
 	add("the test itself", os.Getpid(), uint64(runtime.NumGoroutine()))
 	s.files = append(s.files, float64(len(s.objects())))
 }
