@@ -99,7 +99,7 @@ func takeOver[T any](name string) (*ring.Writer[T], error) {
 }
 
 const (
-	tornReads   = 200_000 // that each reader tries; one that is overtaken counts: it ran the same race
+	tornReads   = 100_000 // that each reader tries; one that is overtaken counts: it ran the same race
 	tornRecords = 100     // that it must have been given
 	tornLaps    = 100     // and times that it must have been overtaken, or it was not put to the test
 )
