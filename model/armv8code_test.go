@@ -238,8 +238,11 @@ func (c armv8code) step(s *sandbox, o *machineOp) {
 // jump goes to a place that objdump counts in instructions.
 func (armv8code) jump(s *sandbox, o *machineOp, to string, taken bool) {
 	n, err := strconv.ParseInt(strings.TrimSuffix(to, "(PC)"), 10, 64)
+	entry, named := s.entry[to]
 	switch {
 	case !taken:
+	case named:
+		s.pc = entry
 	case err != nil:
 		s.fail("jumps to %s", to)
 	default:

@@ -18,8 +18,7 @@ var codeMutants = []struct {
 }{
 	{"first", amd64, []testkit.Edit{
 		{File: "seqlock/publish_amd64.s", Changes: []string{
-			"\tMOVQ BX, (VERSION)   \\ // W1\n\tMOVQ 0(SI), DX       \\\n\tANDQ 0(R9), DX       \\\n\tMOVQ DX, 0(PAYLOAD)  \\ // W2\n",
-			"\tMOVQ 0(SI), DX       \\\n\tANDQ 0(R9), DX       \\\n\tMOVQ DX, 0(PAYLOAD)  \\ // W2\n\tMOVQ BX, (VERSION)   \\ // W1\n",
+			"\tMOVQ  BX, 0(AX)  \\ // W1\n\tMOVQ  DX, 8(AX)  \\ // W2\n", "\tMOVQ  DX, 8(AX)  \\ // W2\n\tMOVQ  BX, 0(AX)  \\ // W1\n",
 			"\tMOVQ BX, (VERSION)          \\ // W1\n", "",
 		}},
 		{File: "ring/load3_go_unsafe.go", Changes: []string{
@@ -27,6 +26,10 @@ var codeMutants = []struct {
 			"atomic.LoadUint64(&s[0]); version == want {                                // R3", "last; version == want {",
 		}},
 		{File: "seqlock/load_go_unsafe.go", Changes: []string{"return atomic.LoadUint64(version) // R3", "return want"}},
+		{File: "seqlock/loadrun_amd64.s", Changes: []string{
+			"\tMOVQ  0(AX), DX // R3\n\tCMPQ  DX, BX\n\tJNE   done\n", "",
+			"\tMOVQ  8(AX), R13 // R2\n", "\tMOVQ  0(AX), DX\n\tCMPQ  DX, BX\n\tJNE   done\n\tMOVQ  8(AX), R13\n",
+		}},
 		{File: "ring/writer_unsafe.go", Changes: []string{
 			"\tatomic.StoreUint64(words.epochFirst, next)\n", "",
 			"\tatomic.AddUint64(words.epoch, 1)\n", "\tatomic.AddUint64(words.epoch, 1)\n\tatomic.StoreUint64(words.epochFirst, next)\n",
@@ -38,18 +41,20 @@ var codeMutants = []struct {
 			"\tatomic.StoreUint32(d.Waiting(), 1)\n\tticket := atomic.LoadUint32(d.ticket())\n",
 		}},
 	}, map[string]string{
-		"Writer.Publish": "three words: a word of the payload before the odd version",
-		"seqlock.store":  "any words: no odd version",
-		"Reader.Poll":    "three words: the second look before the payload",
-		"Reader.Latest":  "any words: no second look",
-		"NewWriter":      "the epoch before its first record",
-		"Writer.Close":   "the ring before the state",
-		"doorbell.Arm":   "the ticket after the mark",
+		"seqlock.Publish":  "three words: a word of the payload before the odd version",
+		"seqlock.store":    "any words: no odd version",
+		"Reader.Poll":      "three words: the second look before the payload",
+		"Reader.PollBatch": "a run: the second look before the payload",
+		"Reader.Latest":    "any words: no second look",
+		"NewWriter":        "the epoch before its first record",
+		"Writer.Close":     "the ring before the state",
+		"doorbell.Arm":     "the ticket after the mark",
 	}},
 	{"second", amd64, []testkit.Edit{
 		{File: "seqlock/publish_amd64.s", Changes: []string{
-			"view:\n", "view:\n\tMOVQ Publisher_Head(DI), AX\n\tMOVQ R8, (AX)\n",
-			"head: // after", "head:\n\tMOVQ R8, Publisher_Next(DI)\n\tRET // after",
+			"\tSUBQ $24, SI // the last value again\n", "\tSUBQ $24, SI\n\tSTORE_HEAD\n",
+			"\tSTORE_HEAD\n\tMOVQ Publisher_Waiting(DI), AX\n\tCMPL (AX), $0 // after the head\n",
+			"\tMOVQ Publisher_Waiting(DI), AX\n\tMOVL (AX), CX\n\tSTORE_HEAD\n\tCMPL CX, $0\n",
 		}},
 		{File: "ring/follower.go", Changes: []string{
 			"f.version(f.next) <= unfinished(f.next) && ", "",
@@ -62,12 +67,27 @@ var codeMutants = []struct {
 			"\tatomic.StoreUint32(d.Waiting(), 0)\n\tatomic.AddUint32(d.ticket(), 1)\n", "\tatomic.AddUint32(d.ticket(), 1)\n\tatomic.StoreUint32(d.Waiting(), 0)\n",
 		}},
 	}, map[string]string{
-		"seqlock.Publish": "the head before the view",
-		"Reader.Poll":     "no second look at the slot of a closed ring",
-		"Reader.Seek":     "no look beyond the head",
-		"NewWriter":       "the head before the view is mended",
-		"Writer.Close":    "the mark cleared after the ticket",
+		"seqlock.PublishRun": "the head before the view",
+		"seqlock.Publish":    "the look at the doorbell before the head",
+		"Reader.Poll":        "no second look at the slot of a closed ring",
+		"Reader.Seek":        "no look beyond the head",
+		"NewWriter":          "the head before the view is mended",
+		"Writer.Close":       "the mark cleared after the ticket",
 	}},
+	{"slot without W1", amd64, []testkit.Edit{{File: "seqlock/publish_amd64.s", Changes: []string{
+		"\tMOVQ  BX, 0(AX)  \\ // W1\n", "",
+	}}}, map[string]string{"seqlock.Publish": "a slot of three words: no odd version"}},
+	{"slot with W3 first", amd64, []testkit.Edit{{File: "seqlock/publish_amd64.s", Changes: []string{
+		"\tMOVQ  BX, 0(AX)  \\ // W1\n", "\tINCQ BX \\\n\tMOVQ BX, 0(AX) \\\n",
+		"\tMOVOU X0, 16(AX) \\\n\tINCQ  BX         \\\n\tMOVQ  BX, 0(AX)    // W3", "\tMOVOU X0, 16(AX)",
+	}}}, map[string]string{"seqlock.PublishRun": "a slot of three words: the even version before the payload"}},
+	{"view without W1", amd64, []testkit.Edit{{File: "seqlock/publish_amd64.s", Changes: []string{
+		"\tMOVQ BX, (AX)                      \\ // W1\n", "",
+	}}}, map[string]string{"seqlock.Publish": "a view of three words: no odd version"}},
+	{"view with W3 first", amd64, []testkit.Edit{{File: "seqlock/publish_amd64.s", Changes: []string{
+		"\tMOVQ BX, (AX)                      \\ // W1\n", "\tINCQ BX \\\n\tMOVQ BX, (AX) \\\n",
+		"\tMOVQ R10, 16(R11)                  \\\n\tINCQ BX                            \\\n\tMOVQ BX, (AX)                        // W3", "\tMOVQ R10, 16(R11)",
+	}}}, map[string]string{"seqlock.PublishRun": "a view of three words: the even version before the payload"}},
 	{"first", arm64, []testkit.Edit{
 		{File: "seqlock/publish_arm64.s", Changes: []string{"\tDMB  $0xA                   \\\n", ""}},
 		{File: "seqlock/load_arm64.s", Changes: []string{"\tLDAR (R0), R5          // R1", "\tMOVD (R0), R5", "\tDMB $0x9\n\tRET", "\tRET"}},
@@ -98,11 +118,11 @@ var codeMutants = []struct {
 		"Reader.Poll":   "LDAR for the second look instead of DMB ISHLD, LDR",
 	}},
 	{"fourth", arm64, []testkit.Edit{
-		{File: "seqlock/publish_arm64.s", Changes: []string{"\tSTLR R3, (R8)      // after", "\tMOVD R3, (R8)      // after"}},
+		{File: "seqlock/publish_arm64.s", Changes: []string{"\tSTLR R3, (R8)                      \\\n", "\tMOVD R3, (R8)                      \\\n"}},
 		{File: "seqlock/load_arm64.s", Changes: []string{"\tDMB    $0x9\n", "\tDMB    $0xA\n"}},
 	}, map[string]string{
-		"Writer.Publish": "STR head instead of STLR",
-		"Reader.Poll":    "DMB ISHST instead of DMB ISHLD",
+		"seqlock.Publish": "STR head instead of STLR",
+		"Reader.Poll":     "DMB ISHST instead of DMB ISHLD",
 	}},
 }
 

@@ -161,11 +161,25 @@ func (o object) publisher(path string, next, payload uint64) {
 	o.set(path+"Stride", slotSize)
 	o.set(path+"SlotMask", trialSlots-1)
 	o.set(path+"Words", payload)
+	o.set(path+"Direct", payload)
 	o.set(path+"Masks", o.masks())
 	o.place(path+"View", viewWords)
 	o.place(path+"ViewVersion", viewVersion)
 	o.place(path+"Head", head)
 	o.set(path+"Next", next)
+	o.set(path+"Waiting", o.alloc(4))
+}
+
+// rings gives a publisher a doorbell.
+func (o object) rings(path string) (itab, data uint64) {
+	itab, data = o.bell()
+	o.place(path+"Waiting", waiting)
+	wake := o.alloc(24) // a function value, with the doorbell that it has caught
+	for i, v := range []uint64{o.function("ring.waker.func1"), itab, data} {
+		o.word(wake+8*uint64(i), v)
+	}
+	o.set(path+"Wake", wake)
+	return itab, data
 }
 
 var (
@@ -255,8 +269,7 @@ func (s *sandbox) writer(next int, rings bool) object {
 	w.set("run", trialRun)
 	s.stubs["host.(*Entered).Leave"] = nothing
 	if rings {
-		itab, data := s.bell()
-		w.place("waiting", waiting)
+		itab, data := w.rings("publisher.")
 		w.set("bell", itab)
 		s.word(w.field("bell")+8, data)
 	}

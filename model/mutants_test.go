@@ -76,6 +76,12 @@ func onlyArmv8(name string, cut defects, scenario, violation string) mutant {
 	return mutant{name, cut, fate{harmless: "TSO has that order"}, fate{scenario: scenario, violation: violation}}
 }
 
+// either is for what may come in either order.
+func either(name string, cut defects) mutant {
+	f := fate{harmless: "nothing asks for an order among the words"}
+	return mutant{name, cut, f, f}
+}
+
 var mutants = []mutant{
 	// The writer of a cell.
 	both("no odd mark", noOddMark, "stream", torn),
@@ -84,6 +90,7 @@ var mutants = []mutant{
 	onlyArmv8("no DMB ISHST in the view", noViewBarrier, "view", torn),
 	onlyArmv8("STLR odd instead of STR odd, DMB ISHST", releaseOdd, "stream", torn),
 	onlyArmv8("STR even instead of STLR", plainEven, "stream", wrong),
+	either("(the words of a payload stored the other way round, as the halves of a wide store may be)", otherHalf),
 	// The reader of a cell.
 	onlyArmv8("LDR version instead of LDAR", plainVersion, "stream", torn),
 	onlyArmv8("no DMB ISHLD before the second look", noLoadBarrier, "stream", torn),
@@ -91,6 +98,7 @@ var mutants = []mutant{
 	both("no second look at the version", noRecheck, "stream", torn),
 	both("any even version accepted", anyEven, "stream", wrong),
 	onlyArmv8("no fence between what a lease reads and the second look", noLeaseFence, "lease", torn),
+	either("(the words of a payload loaded the other way round)", otherHalfFirst),
 	// The head.
 	both("head before the slot", headFirst, "head", wrongHead),
 	{"STR head instead of STLR", plainHead, fate{harmless: "TSO has that order"},

@@ -18,7 +18,7 @@ const (
 )
 
 // loadCell models seqlock.Load: seqlock/load_arm64.s, on amd64 seqlock/load_go_unsafe.go, and for three words
-// load3 of ring/load3_go_unsafe.go. It goes on behind itself with record n in rA, rB, and to less or
+// load3 of ring/load3_go_unsafe.go and seqlock/loadrun_amd64.s. It goes on behind itself with record n in rA, rB, and to less or
 // more, with the version in rV, if the version is too small, or too large. second is the order of R3.
 func (c *code) loadCell(n reg, second order, less, more string) {
 	from := c.slot(val(n))
@@ -33,7 +33,7 @@ func (c *code) loadCell(n reg, second order, less, more string) {
 	c.load(rV, from.version, c.without(plainVersion, c.atomicLoad)) // R1
 	c.branch(compare, less, whole, more)
 	c.label(whole)
-	for w := range c.words {
+	for _, w := range c.payload(otherHalfFirst) {
 		c.load(rA+reg(w), from.word(w), plain) // R2
 	}
 	switch {

@@ -10,9 +10,9 @@ import (
 // functions are the shipped functions that are compared.
 var functions = map[string]func() []trial{
 	"seqlock.Publish":     publishTrials,
+	"seqlock.PublishRun":  runTrials,
 	"seqlock.store":       storeTrials,
 	"seqlock.Cell.Load":   cellTrials,
-	"Writer.Publish":      writerTrials,
 	"Writer.PublishBatch": batchTrials,
 	"Writer.Close":        closeTrials,
 	"NewWriter":           takeoverTrials,
@@ -46,7 +46,37 @@ func history() []memory {
 	return slices.Compact(append(all, m))
 }
 
+// publishTrials: with a doorbell whose mark is set, or not, and without one. It is what Writer.Publish inlines.
 func publishTrials() (trials []trial) {
+	for payload := 2; payload <= maxWords; payload++ {
+		for n := range 4 {
+			for bell := range 3 {
+				t := trial{
+					name: fmt.Sprintf("record %d of %d words, bell %d", n, payload, bell), words: payload,
+					model: func(c *code) {
+						c.publish(num(n), 1, 1, false)
+						if bell > 0 {
+							c.look()
+						}
+					},
+					call: func(s *sandbox) []uint64 {
+						p := s.object(publisherType)
+						p.publisher("", uint64(n), uint64(payload))
+						if bell > 0 {
+							p.rings("")
+						}
+						return s.call("seqlock.Publish.abi0", p.at, s.records(n, 1, payload, 1))
+					},
+				}
+				t.start[waiting] = truth(bell == 2)
+				trials = append(trials, t)
+			}
+		}
+	}
+	return trials
+}
+
+func runTrials() (trials []trial) {
 	for payload := 2; payload <= maxWords; payload++ {
 		for n := range 4 {
 			for run := 1; run <= trialRun; run++ {
@@ -56,7 +86,7 @@ func publishTrials() (trials []trial) {
 					call: func(s *sandbox) []uint64 {
 						p := s.object(publisherType)
 						p.publisher("", uint64(n), uint64(payload))
-						return s.call("seqlock.Publish.abi0", p.at, s.records(n, run, payload, 1), uint64(run))
+						return s.call("seqlock.PublishRun.abi0", p.at, s.records(n, run, payload, 1), uint64(run))
 					},
 				})
 			}
@@ -97,30 +127,6 @@ func cellTrials() (trials []trial) {
 		})
 	}
 	return trials
-}
-
-// writerTrials: with a doorbell whose mark is set, or not, and without one.
-func writerTrials() (trials []trial) {
-	for n := range 4 {
-		for _, marked := range []bool{false, true} {
-			t := trial{
-				name:  fmt.Sprintf("record %d, mark set: %v", n, marked),
-				model: func(c *code) { c.publish(num(n), 1, 1, false); c.look() },
-				call: func(s *sandbox) []uint64 {
-					return s.writer(n, true).method("ring.(*Writer[T]).Publish", s.records(n, 1, maxWords, 1))
-				},
-			}
-			t.start[waiting] = truth(marked)
-			trials = append(trials, t)
-		}
-	}
-	return append(trials, trial{
-		name:  "without a doorbell",
-		model: func(c *code) { c.publish(num(1), 1, 1, false) },
-		call: func(s *sandbox) []uint64 {
-			return s.writer(1, false).method("ring.(*Writer[T]).Publish", s.records(1, 1, maxWords, 1))
-		},
-	})
 }
 
 func batchTrials() (trials []trial) {

@@ -16,7 +16,9 @@ const (
 	plainHead                         // the head is stored by STR
 	wholeBatch                        // one head for a batch that is larger than the ring
 
-	// In the reader: seqlock/load_arm64.s, seqlock/load_go_unsafe.go, ring/reader_unsafe.go, ring/follower.go.
+	otherHalf // no defect: the words of a payload the other way round, as those of a wide store may become visible
+
+	// In the reader: seqlock/load_arm64.s, seqlock/load_go_unsafe.go, seqlock/loadrun_amd64.s, ring/reader_unsafe.go, ring/follower.go.
 
 	plainVersion   // R1 is LDR
 	noLoadBarrier  // no DMB ISHLD between R2 and R3
@@ -29,6 +31,7 @@ const (
 	earlyHead      // lapped compares the version with a head that was loaded before it
 	noLeaseFence   // no DMB ISHLD between what a callback reads in place and R3
 	noLapFence     // no DMB ISHLD between R3 and the head that lapped compares it with
+	otherHalfFirst // no defect: the words of a payload the other way round, as those of a wide load may be loaded
 	noLastLook     // the writer is reported dead without a last look at the slot
 	emptyAtZero    // latest takes a head of 0 for an empty ring, although slot 0 has come further
 

@@ -14,7 +14,7 @@ func (c *code) loadView(thread int) {
 	c.load(rV, num(viewVersion), c.without(plainVersion, c.atomicLoad)) // R1
 	c.branch(equal, again, whole)
 	c.label(whole)
-	for w := range c.words {
+	for _, w := range c.payload(otherHalfFirst) {
 		c.load(rA+reg(w), view.word(w), plain) // R2
 	}
 	switch {

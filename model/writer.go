@@ -1,5 +1,7 @@
 package model
 
+import "slices"
+
 // code writes programs of the protocol for one architecture, slots slots, and with defects.
 type code struct {
 	*asm
@@ -49,11 +51,22 @@ var view = cell{num(viewVersion), func(w int) term { return num(viewWords + w) }
 func odd(n uint8) uint8      { return 2*n + 1 }
 func finished(n uint8) uint8 { return 2*n + 2 }
 
-// storeCell models STORE_CELL of seqlock/publish_amd64.s and seqlock/publish_arm64.s. (On amd64 all of them
+// payload is its words in the order in which they are stored, or loaded.
+func (c *code) payload(reversed defects) (words []int) {
+	for w := range c.words {
+		words = append(words, w)
+	}
+	if c.has(reversed) {
+		slices.Reverse(words)
+	}
+	return words
+}
+
+// storeCell models STORE_CELL, STORE_SLOT3 and STORE_VIEW3 of seqlock/publish_amd64.s and seqlock/publish_arm64.s. (On amd64 all of them
 // are MOVs; x86TSO does not tell release from plain.) fetch, if there is one, loads a word before it is stored.
 func (c *code) storeCell(to cell, n term, word func(w int) term, fetch func(w int), barrier bool) {
 	payload := func() {
-		for w := range c.words {
+		for _, w := range c.payload(otherHalf) {
 			if fetch != nil {
 				fetch(w)
 			}

@@ -120,6 +120,17 @@ func (c x86code) step(s *sandbox, o *machineOp) {
 			s.store(a, 8, s.wide[args[0]][0], full) // of shared words it would be one that no model has
 			s.store(a+8, 8, s.wide[args[0]][1], full)
 		}
+	case name == "MOVDQU":
+		// Of two words, of which either may come first; nothing that uses it says which.
+		if a, ok := c.address(s, args[0]); ok {
+			s.wide[last] = [2]uint64{s.load(a, 8, plain), s.load(a+8, 8, plain)}
+		} else if a, ok := c.address(s, last); ok {
+			s.store(a, 8, s.wide[args[0]][0], plain)
+			s.store(a+8, 8, s.wide[args[0]][1], plain)
+		}
+	case name == "PAND":
+		a, b := s.wide[args[0]], s.wide[last]
+		s.wide[last] = [2]uint64{a[0] & b[0], a[1] & b[1]}
 	case name == "MOVZX":
 		s.r[last] = c.get(s, args[0], 1)
 	case name[0] == 'J':
@@ -203,6 +214,9 @@ func (x86code) jump(s *sandbox, arg string) uint64 {
 	if a, err := strconv.ParseUint(arg, 0, 64); err == nil {
 		return a
 	}
-	s.fail("jumps to %s", arg)
-	return 0
+	entry, ok := s.entry[arg]
+	if !ok {
+		s.fail("jumps to %s", arg)
+	}
+	return entry
 }

@@ -63,27 +63,40 @@ func (r *Reader[T]) Poll(dst *T) (uint64, Status) {
 // gap. Otherwise count is 0 and the status says why.
 func (r *Reader[T]) PollBatch(dst []T) (first uint64, count int, s Status) {
 	first = r.next
-	n, v := first, uint64(0)
-	for i := range dst {
-		want := finished(n)
-		if unsafe.Sizeof(dst[i]) == 24 {
-			v = load3(r.slot(n), unsafe.Pointer(&dst[i]), want)
+	var v uint64
+	for count < len(dst) {
+		run := min(len(dst)-count, maxRun)
+		var got int
+		if unsafe.Sizeof(dst[0]) == 24 {
+			got, v = seqlock.LoadRun3(r.words.slots, r.stride, r.slotMask, unsafe.Pointer(&dst[count]), r.next, run)
 		} else {
-			v = r.load(&dst[i], n, want)
+			got, v = r.loadRun(dst[count:count+run], r.next)
 		}
-		if v != want {
+		r.next += uint64(got)
+		if count += got; got < run {
 			break
 		}
-		n++
 	}
-	r.next = n
 	switch {
-	case n > first:
-		return first, int(n - first), Ready
+	case count > 0:
+		return first, count, Ready
 	case len(dst) == 0:
 		return first, 0, Empty
 	}
 	return first, 0, r.miss(v)
+}
+
+// loadRun is seqlock.LoadRun3 for records of any size.
+func (r *Reader[T]) loadRun(dst []T, n uint64) (count int, version uint64) {
+	for count < len(dst) {
+		want := finished(n)
+		if version = r.load(&dst[count], n, want); version != want {
+			break
+		}
+		n++
+		count++
+	}
+	return count, version
 }
 
 // latestTries bounds Latest: a writer would have to overtake it that often in a row, which only

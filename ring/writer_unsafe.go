@@ -18,8 +18,7 @@ const maxRun = 256
 // concurrently. Its memory must stay mapped for as long as it is used.
 type Writer[T any] struct {
 	publisher seqlock.Publisher
-	waiting   *uint32  // the doorbell's word; nil without a doorbell
-	stage     []uint64 // see stageOf; not nil once closed, which keeps that check off the hot path
+	stage     []uint64 // see stageOf
 	closed    bool
 	run       int // records per assembly call, at most
 	words     words
@@ -67,15 +66,19 @@ func newWriter[T any](m Memory) (*Writer[T], error) {
 	masks := g.Record.Masks()
 	w := &Writer[T]{
 		publisher: seqlock.Publisher{
-			Slots: words.slots, Stride: words.stride, SlotMask: words.slotMask, Words: words.words,
+			Slots: words.slots, Stride: words.stride, SlotMask: words.slotMask, Words: words.words, Direct: words.words,
 			Masks: unsafe.Pointer(unsafe.SliceData(masks)), View: words.view, ViewVersion: words.viewVersion,
-			Head: unsafe.Pointer(words.head),
+			Head: unsafe.Pointer(words.head), Waiting: &nobody,
 		},
 		stage: stageOf[T](), words: words, bell: doorbellOf(m), masks: masks, memory: m,
 		run: int(min(g.Slots/2, maxRun)),
 	}
+	w.publisher.Instead = w.publishStaged
+	if w.stage != nil {
+		w.publisher.Direct = 0
+	}
 	if w.bell != nil {
-		w.waiting = w.bell.Waiting()
+		w.publisher.Waiting, w.publisher.Wake = w.bell.Waiting(), waker(w.bell)
 	}
 	if err := guard(m, w.open); err != nil {
 		return nil, err
@@ -100,19 +103,23 @@ func (w *Writer[T]) open() error {
 	return nil
 }
 
+// nobody sleeps on a doorbell that is not there.
+var nobody uint32
+
+// waker wakes all who sleep. It can only fail on a broken mapping, and then sleepers still look again by themselves:
+// Reader.Next bounds each sleep. Not inlined: package model looks for its code by name.
+//
+//go:noinline
+func waker(bell Doorbell) func() { return func() { _ = bell.Ring() } }
+
 // Publish writes *rec as the next record and returns its number. It makes no system call, unless a
 // reader sleeps on the doorbell, and does not allocate. Padding is stored as zero. It panics on a
 // closed Writer.
+//
+// All but the number is in the assembly routine, so that this is inlined into its caller.
 func (w *Writer[T]) Publish(rec *T) uint64 {
 	n := w.publisher.Next
-	if w.stage == nil {
-		seqlock.Publish(&w.publisher, unsafe.Pointer(rec), 1)
-	} else {
-		w.publishStaged(rec)
-	}
-	if w.waiting != nil && atomic.LoadUint32(w.waiting) != 0 {
-		w.ringBell()
-	}
+	seqlock.Publish(&w.publisher, unsafe.Pointer(rec))
 	return n
 }
 
@@ -121,36 +128,38 @@ func (w *Writer[T]) Publish(rec *T) uint64 {
 // half ring or 256 records, whichever is less.
 func (w *Writer[T]) PublishBatch(recs []T) uint64 {
 	n := w.publisher.Next
+	if w.publisher.Direct == 0 {
+		for i := range recs {
+			seqlock.Publish(&w.publisher, unsafe.Pointer(&recs[i]))
+		}
+		return n
+	}
 	for len(recs) > 0 {
 		run := min(len(recs), w.run)
-		if w.stage == nil {
-			seqlock.Publish(&w.publisher, unsafe.Pointer(unsafe.SliceData(recs)), run)
-		} else {
-			for i := range run {
-				w.publishStaged(&recs[i])
-			}
-		}
+		seqlock.PublishRun(&w.publisher, unsafe.Pointer(unsafe.SliceData(recs)), run)
 		recs = recs[run:]
 	}
-	if w.waiting != nil && atomic.LoadUint32(w.waiting) != 0 {
+	if atomic.LoadUint32(w.publisher.Waiting) != 0 {
 		w.ringBell()
 	}
 	return n
 }
 
-func (w *Writer[T]) publishStaged(rec *T) {
+// publishStaged is what Publish does of records that are not whole words, and on a closed Writer.
+func (w *Writer[T]) publishStaged(rec unsafe.Pointer) {
 	if w.closed {
 		panic("ring: Publish on a closed Writer")
 	}
-	copy(wordBytes(w.stage), recordBytes(rec))
-	seqlock.Publish(&w.publisher, unsafe.Pointer(unsafe.SliceData(w.stage)), 1)
+	copy(wordBytes(w.stage), recordBytes((*T)(rec)))
+	seqlock.PublishRun(&w.publisher, unsafe.Pointer(unsafe.SliceData(w.stage)), 1)
+	if atomic.LoadUint32(w.publisher.Waiting) != 0 {
+		w.ringBell()
+	}
 }
 
 func (w *Writer[T]) ringBell() {
 	if w.bell != nil {
-		// Waking can only fail on a broken mapping, and then sleepers still look again by
-		// themselves: Reader.Next bounds each sleep.
-		_ = w.bell.Ring()
+		w.publisher.Wake()
 	}
 }
 
@@ -169,7 +178,7 @@ func (w *Writer[T]) Close() error {
 	if w.closed {
 		return nil
 	}
-	w.closed, w.stage = true, []uint64{}
+	w.closed, w.publisher.Direct = true, 0
 	return errors.Join(guard(w.memory, w.end), w.thread.Leave())
 }
 

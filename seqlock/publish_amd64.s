@@ -1,10 +1,11 @@
 //go:build !purego && !race
 
 #include "textflag.h"
+#include "funcdata.h"
 #include "go_asm.h"
 
 // x86-TSO makes stores visible in program order, so W1→W2→W3 of the package comment needs no
-// fence and no locked instruction here: every shared store below is a plain MOVQ, and what matters is
+// fence and no locked instruction here: every shared store below is a plain one, and what matters is
 // that none of them changes places.
 
 // One cell. SI: values; R9: masks; R10: words (counted in R13); BX: odd version, even after.
@@ -22,32 +23,101 @@ LOOP:                           \
 	INCQ BX                     \
 	MOVQ BX, (VERSION)            // W3
 
-// The same for three words, the size of TradingData: no loop.
-#define STORE_CELL3(VERSION, PAYLOAD) \
-	MOVQ BX, (VERSION)   \ // W1
-	MOVQ 0(SI), DX       \
-	ANDQ 0(R9), DX       \
-	MOVQ DX, 0(PAYLOAD)  \ // W2
-	MOVQ 8(SI), DX       \
-	ANDQ 8(R9), DX       \
-	MOVQ DX, 8(PAYLOAD)  \
-	MOVQ 16(SI), DX      \
-	ANDQ 16(R9), DX      \
-	MOVQ DX, 16(PAYLOAD) \
-	INCQ BX              \
-	MOVQ BX, (VERSION)     // W3
+// A slot of three words, the size of TradingData, at AX: no loop, and one store for two of the words. Its halves
+// may become visible one after the other, in either order: W2 asks for none. R12: the first word's mask; X1: that of the
+// others. Leaves the words in DX and X0.
+#define STORE_SLOT3 \
+	MOVQ  0(SI), DX  \
+	MOVOU 8(SI), X0  \
+	ANDQ  R12, DX    \
+	PAND  X1, X0     \
+	MOVQ  BX, 0(AX)  \ // W1
+	MOVQ  DX, 8(AX)  \ // W2
+	MOVOU X0, 16(AX) \
+	INCQ  BX         \
+	MOVQ  BX, 0(AX)    // W3
 
-// AX: slot of value R8; R11: its payload; BX: the odd version of value R8.
+// The view of three words, of which the first is in DX still. Programs from before the ring read it without a version,
+// so each word is stored by itself: that is what is known to be whole. Clobbers AX, R10, R11, R13.
+#define STORE_VIEW3 \
+	MOVQ Publisher_ViewVersion(DI), AX \
+	MOVQ Publisher_View(DI), R11       \
+	MOVQ 8(SI), R13                    \
+	MOVQ 16(SI), R10                   \
+	ANDQ 8(R9), R13                    \
+	ANDQ 16(R9), R10                   \
+	MOVQ BX, (AX)                      \ // W1
+	MOVQ DX, 0(R11)                    \ // W2
+	MOVQ R13, 8(R11)                   \
+	MOVQ R10, 16(R11)                  \
+	INCQ BX                            \
+	MOVQ BX, (AX)                        // W3
+
+// The head and Next are R8. The head comes after every slot that it counts: a reader or a successor that sees it sees them.
+#define STORE_HEAD \
+	MOVQ Publisher_Head(DI), AX \
+	MOVQ R8, (AX)               \
+	MOVQ R8, Publisher_Next(DI)
+
+// AX: slot of value R8; BX: its odd version.
 #define SLOT \
-	MOVQ  R8, AX                    \
+	MOVQ  R8, AX                     \
 	ANDQ  Publisher_SlotMask(DI), AX \
-	IMULQ Publisher_Stride(DI), AX  \
-	ADDQ  Publisher_Slots(DI), AX   \
-	LEAQ  8(AX), R11                \
+	IMULQ Publisher_Stride(DI), AX   \
+	ADDQ  Publisher_Slots(DI), AX    \
 	LEAQ  1(R8)(R8*1), BX
 
-// func Publish(p *Publisher, src unsafe.Pointer, n int)
-TEXT ·Publish(SB), NOSPLIT, $0-24
+// func Publish(p *Publisher, src unsafe.Pointer)
+TEXT ·Publish(SB), NOSPLIT, $0-16
+	MOVQ  p+0(FP), DI
+	MOVQ  src+8(FP), SI
+	MOVQ  Publisher_Next(DI), R8
+	MOVQ  Publisher_Masks(DI), R9
+	CMPQ  Publisher_Direct(DI), $3
+	JNE   any
+	MOVQ  0(R9), R12
+	MOVOU 8(R9), X1
+	SLOT
+	STORE_SLOT3
+	DECQ  BX
+	STORE_VIEW3
+
+head:
+	INCQ R8
+	STORE_HEAD
+	MOVQ Publisher_Waiting(DI), AX
+	CMPL (AX), $0 // after the head
+	JNE  more
+	RET
+
+any:
+	MOVQ Publisher_Direct(DI), R10
+	TESTQ R10, R10
+	JEQ  more
+	SLOT
+	LEAQ 8(AX), R11
+	STORE_CELL(AX, R11, slotwords)
+	DECQ BX
+	MOVQ Publisher_ViewVersion(DI), AX
+	MOVQ Publisher_View(DI), R11
+	STORE_CELL(AX, R11, viewwords)
+	JMP  head
+
+more: // with the same arguments, and the same place to return to
+	JMP ·attend(SB)
+
+// func attend(p *Publisher, src unsafe.Pointer)
+TEXT ·attend(SB), 0, $16-16
+	NO_LOCAL_POINTERS
+	MOVQ p+0(FP), AX
+	MOVQ src+8(FP), BX
+	MOVQ AX, 0(SP)
+	MOVQ BX, 8(SP)
+	CALL ·attendTo(SB)
+	RET
+
+// func PublishRun(p *Publisher, src unsafe.Pointer, n int)
+TEXT ·PublishRun(SB), NOSPLIT, $0-24
 	MOVQ p+0(FP), DI
 	MOVQ src+8(FP), SI
 	MOVQ n+16(FP), CX
@@ -56,25 +126,42 @@ TEXT ·Publish(SB), NOSPLIT, $0-24
 	MOVQ Publisher_Words(DI), R10
 	CMPQ R10, $3
 	JNE  slots
+	MOVQ  0(R9), R12
+	MOVOU 8(R9), X1
+	MOVQ  Publisher_Stride(DI), R11
+	SLOT
+
+lap3: // R10: how many of the CX values come before the array's end, from slot AX on
+	MOVQ    Publisher_SlotMask(DI), R10
+	MOVQ    R8, DX
+	ANDQ    R10, DX
+	SUBQ    DX, R10
+	INCQ    R10
+	CMPQ    R10, CX
+	CMOVQGT CX, R10
+	ADDQ    R10, R8
+	SUBQ    R10, CX
 
 slots3:
-	SLOT
-	STORE_CELL3(AX, R11)
-	INCQ R8
-	DECQ CX
-	JZ   view3
-	ADDQ $24, SI
-	JMP  slots3
+	STORE_SLOT3
+	INCQ  BX
+	ADDQ  $24, SI
+	ADDQ  R11, AX
+	DECQ  R10
+	JNZ   slots3
+	MOVQ  Publisher_Slots(DI), AX
+	TESTQ CX, CX
+	JNZ   lap3
 
-view3: // the last value again; BX is its even version
-	DECQ BX
-	MOVQ Publisher_ViewVersion(DI), AX
-	MOVQ Publisher_View(DI), R11
-	STORE_CELL3(AX, R11)
-	JMP  head
+	SUBQ $24, SI // the last value again
+	SUBQ $2, BX
+	STORE_VIEW3
+	STORE_HEAD
+	RET
 
 slots:
 	SLOT
+	LEAQ 8(AX), R11
 	STORE_CELL(AX, R11, slotwords)
 	INCQ R8
 	DECQ CX
@@ -87,11 +174,7 @@ view:
 	MOVQ Publisher_ViewVersion(DI), AX
 	MOVQ Publisher_View(DI), R11
 	STORE_CELL(AX, R11, viewwords)
-
-head: // after every slot that it counts: a reader or a successor that sees it sees them
-	MOVQ Publisher_Head(DI), AX
-	MOVQ R8, (AX)
-	MOVQ R8, Publisher_Next(DI)
+	STORE_HEAD
 	RET
 
 // func store(version, payload, src, masks unsafe.Pointer, words uintptr, odd uint64)

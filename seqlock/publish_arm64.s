@@ -1,6 +1,7 @@
 //go:build !purego && !race
 
 #include "textflag.h"
+#include "funcdata.h"
 #include "go_asm.h"
 
 // Armv8 may make plain stores visible in any order.
@@ -31,25 +32,69 @@ LOOP:                           \
 	ADD  $1, R4, R4             \
 	STLR R4, (VERSION)            // W3
 
-// func Publish(p *Publisher, src unsafe.Pointer, n int)
-TEXT ·Publish(SB), NOSPLIT, $0-24
-	MOVD p+0(FP), R0
-	MOVD src+8(FP), R1
-	MOVD n+16(FP), R2
-	MOVD Publisher_Next(R0), R3
-	MOVD Publisher_Masks(R0), R5
-	MOVD Publisher_Words(R0), R6
-	MOVD Publisher_Stride(R0), R7
-	MOVD Publisher_SlotMask(R0), R16
+// R8: slot of value R3; R9: its payload; R4: its odd version.
+#define SLOT \
+	AND  R16, R3, R8 \
+	MUL  R7, R8, R8  \
+	ADD  R17, R8, R8 \
+	ADD  $8, R8, R9  \
+	ADD  R3, R3, R4  \
+	ADD  $1, R4, R4
+
+#define PUBLISHER \
+	MOVD p+0(FP), R0               \
+	MOVD src+8(FP), R1             \
+	MOVD Publisher_Next(R0), R3     \
+	MOVD Publisher_Masks(R0), R5    \
+	MOVD Publisher_Stride(R0), R7   \
+	MOVD Publisher_SlotMask(R0), R16 \
 	MOVD Publisher_Slots(R0), R17
 
+// The value at R1 again, of which R4 is the even version; then the head, after every slot that it counts.
+#define STORE_VIEW_AND_HEAD(LOOP) \
+	SUB  $1, R4, R4                    \
+	MOVD Publisher_ViewVersion(R0), R8 \
+	MOVD Publisher_View(R0), R9        \
+	STORE_CELL(R8, R9, LOOP)           \
+	MOVD Publisher_Head(R0), R8        \
+	STLR R3, (R8)                      \
+	MOVD R3, Publisher_Next(R0)
+
+// func Publish(p *Publisher, src unsafe.Pointer)
+TEXT ·Publish(SB), NOSPLIT, $0-16
+	PUBLISHER
+	MOVD Publisher_Direct(R0), R6
+	CBZ  R6, more
+	SLOT
+	STORE_CELL(R8, R9, slotwords)
+	ADD  $1, R3, R3
+	STORE_VIEW_AND_HEAD(viewwords)
+	MOVD Publisher_Waiting(R0), R8
+	LDARW (R8), R9
+	CBNZ R9, more
+	RET
+
+more: // with the same arguments, and the same place to return to
+	B ·attend(SB)
+
+// func attend(p *Publisher, src unsafe.Pointer)
+TEXT ·attend(SB), 0, $24-16
+	NO_LOCAL_POINTERS
+	MOVD p+0(FP), R0
+	MOVD src+8(FP), R1
+	MOVD R0, 8(RSP)
+	MOVD R1, 16(RSP)
+	CALL ·attendTo(SB)
+	RET
+
+// func PublishRun(p *Publisher, src unsafe.Pointer, n int)
+TEXT ·PublishRun(SB), NOSPLIT, $0-24
+	PUBLISHER
+	MOVD n+16(FP), R2
+	MOVD Publisher_Words(R0), R6
+
 slots:
-	AND  R16, R3, R8
-	MUL  R7, R8, R8
-	ADD  R17, R8, R8   // slot
-	ADD  $8, R8, R9    // its payload
-	ADD  R3, R3, R4
-	ADD  $1, R4, R4    // 2n+1
+	SLOT
 	STORE_CELL(R8, R9, slotwords)
 	ADD  $1, R3, R3
 	SUBS $1, R2, R2
@@ -57,15 +102,8 @@ slots:
 	MOVD R10, R1       // behind the value just copied
 	B    slots
 
-view: // the last value again; R4 is its even version
-	SUB  $1, R4, R4
-	MOVD Publisher_ViewVersion(R0), R8
-	MOVD Publisher_View(R0), R9
-	STORE_CELL(R8, R9, viewwords)
-
-	MOVD Publisher_Head(R0), R8
-	STLR R3, (R8)      // after every slot that it counts
-	MOVD R3, Publisher_Next(R0)
+view:
+	STORE_VIEW_AND_HEAD(viewwords)
 	RET
 
 // func store(version, payload, src, masks unsafe.Pointer, words uintptr, odd uint64)

@@ -8,7 +8,15 @@ import "unsafe"
 // would not be inlined into the instances of generic callers in other packages.
 //
 //go:noescape
-func Publish(p *Publisher, src unsafe.Pointer, n int)
+func Publish(p *Publisher, src unsafe.Pointer)
+
+// PublishRun is documented with [Publisher].
+//
+//go:noescape
+func PublishRun(p *Publisher, src unsafe.Pointer, n int)
 
 //go:noescape
 func store(version, payload, src, masks unsafe.Pointer, words uintptr, odd uint64)
+
+// attend is where Publish jumps to: it has a frame, and calls attendTo.
+func attend(p *Publisher, src unsafe.Pointer)

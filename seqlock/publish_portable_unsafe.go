@@ -11,7 +11,18 @@ import (
 // in which the stores are written here.
 
 // Publish is documented with [Publisher].
-func Publish(p *Publisher, src unsafe.Pointer, n int) {
+func Publish(p *Publisher, src unsafe.Pointer) {
+	if p.Direct != 0 {
+		PublishRun(p, src, 1)
+		if atomic.LoadUint32(p.Waiting) == 0 {
+			return
+		}
+	}
+	attendTo(p, src)
+}
+
+// PublishRun is documented with [Publisher].
+func PublishRun(p *Publisher, src unsafe.Pointer, n int) {
 	next := p.Next
 	for {
 		slot := unsafe.Add(p.Slots, uintptr(next&p.SlotMask)*p.Stride)

@@ -23,16 +23,20 @@ func TestPublishAcrossTheEndsOfIntegers(t *testing.T) {
 				masks[i] = ^uint64(0)
 			}
 			p := Publisher{
-				Slots: unsafe.Pointer(&memory), Stride: unsafe.Sizeof(memory[0]), SlotMask: slots - 1, Words: words,
+				Slots: unsafe.Pointer(&memory), Stride: unsafe.Sizeof(memory[0]), SlotMask: slots - 1, Words: words, Direct: words,
 				Masks: unsafe.Pointer(&masks[0]), View: unsafe.Pointer(&view[1]), ViewVersion: unsafe.Pointer(&view[0]),
-				Head: unsafe.Pointer(&head), Next: end,
+				Head: unsafe.Pointer(&head), Next: end, Waiting: new(uint32),
 			}
 			for _, run := range []int{1, 2, 3, 1, 1} { // eight values, up to 2^63-2
 				first := p.Next
 				for i := range src {
 					src[i] = first + uint64(i)/uint64(words)
 				}
-				Publish(&p, unsafe.Pointer(&src[0]), run)
+				if run == 1 {
+					Publish(&p, unsafe.Pointer(&src[0]))
+				} else {
+					PublishRun(&p, unsafe.Pointer(&src[0]), run)
+				}
 				require.Equal(t, first+uint64(run), p.Next)
 				require.Equal(t, p.Next, head)
 				for n := first; n < p.Next; n++ {

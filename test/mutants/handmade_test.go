@@ -23,20 +23,20 @@ type handmade struct {
 const (
 	published = "./seqlock TestPublishWritesSlotsViewAndHead"
 	polled    = "./ring TestPeek"
+	attended  = "./seqlock TestPublishCallsGo"
+	runs      = "./seqlock TestLoadRun"
+
+	publish = "seqlock/publish_amd64.s"
+	loadRun = "seqlock/loadrun_amd64.s"
 )
 
+// Of three words, no two cores are quick enough to show an order of stores that is wrong: model/codemutants_test.go has those,
+// and test/torture, which kills the writer between any two.
 var handmades = []handmade{
-	{name: "three words, W1: no odd mark", file: "seqlock/publish_amd64.s", changes: []string{
-		"#define STORE_CELL3(VERSION, PAYLOAD) \\\n\tMOVQ BX, (VERSION)   \\ // W1\n", "#define STORE_CELL3(VERSION, PAYLOAD) \\\n",
-	}},
-	{name: "three words, W3: version before payload", file: "seqlock/publish_amd64.s", changes: []string{
-		"#define STORE_CELL3(VERSION, PAYLOAD) \\\n\tMOVQ BX, (VERSION)   \\ // W1\n", "#define STORE_CELL3(VERSION, PAYLOAD) \\\n\tINCQ BX \\\n\tMOVQ BX, (VERSION) \\\n",
-		"\tMOVQ DX, 16(PAYLOAD) \\\n\tINCQ BX              \\\n\tMOVQ BX, (VERSION)     // W3", "\tMOVQ DX, 16(PAYLOAD)",
-	}},
-	{name: "any words, W1: no odd mark", file: "seqlock/publish_amd64.s", changes: []string{
+	{name: "any words, W1: no odd mark", file: publish, changes: []string{
 		"\tMOVQ BX, (VERSION)          \\ // W1\n", "",
 	}},
-	{name: "any words, W3: version before payload", file: "seqlock/publish_amd64.s", changes: []string{
+	{name: "any words, W3: version before payload", file: publish, changes: []string{
 		"\tMOVQ BX, (VERSION)          \\ // W1\n", "\tINCQ BX \\\n\tMOVQ BX, (VERSION) \\\n",
 		"\tINCQ BX                     \\\n\tMOVQ BX, (VERSION)            // W3", "",
 		"\tJNE  LOOP                   \\\n", "\tJNE  LOOP\n",
@@ -71,27 +71,47 @@ var handmades = []handmade{
 	{name: "lease: no look at the version before the callback", file: "ring/peek_inplace_unsafe.go", changes: []string{
 		"\tif v := r.version(n); v != want {\n\t\treturn v\n\t}\n", "",
 	}, test: polled},
-	{name: "three words: padding is stored", file: "seqlock/publish_amd64.s", changes: []string{
-		"\tANDQ 16(R9), DX      \\\n", "",
+	{name: "three words, slot: padding of the first is stored", file: publish, changes: []string{"\tANDQ  R12, DX    \\\n", ""}, test: published},
+	{name: "three words, slot: padding of the others is stored", file: publish, changes: []string{"\tPAND  X1, X0     \\\n", ""}, test: published},
+	{name: "three words, view: padding of the second is stored", file: publish, changes: []string{
+		"\tANDQ 8(R9), R13                    \\\n", "",
 	}, test: published},
-	{name: "any words: padding is stored", file: "seqlock/publish_amd64.s", changes: []string{
+	{name: "three words, view: padding of the third is stored", file: publish, changes: []string{
+		"\tANDQ 16(R9), R10                   \\\n", "",
+	}, test: published},
+	{name: "any words: padding is stored", file: publish, changes: []string{
 		"\tANDQ (R9)(R13*8), DX        \\\n", "",
 	}, test: published},
-	{name: "three words: no view", file: "seqlock/publish_amd64.s", changes: []string{
-		"\tSTORE_CELL3(AX, R11)\n\tJMP  head\n", "\tJMP  head\n",
+	{name: "three words, one: no view", file: publish, changes: []string{"\tSTORE_VIEW3\n\nhead:\n", "\nhead:\n"}, test: published},
+	{name: "three words, run: no view", file: publish, changes: []string{"\tSTORE_VIEW3\n\tSTORE_HEAD\n", "\tSTORE_HEAD\n"}, test: published},
+	{name: "any words, one: no view", file: publish, changes: []string{
+		"\tSTORE_CELL(AX, R11, viewwords)\n\tJMP  head\n", "\tJMP  head\n",
 	}, test: published},
-	{name: "any words: no view", file: "seqlock/publish_amd64.s", changes: []string{
-		"\tSTORE_CELL(AX, R11, viewwords)\n", "",
+	{name: "any words, run: no view", file: publish, changes: []string{
+		"\tSTORE_CELL(AX, R11, viewwords)\n\tSTORE_HEAD\n", "\tSTORE_HEAD\n",
 	}, test: published},
-	{name: "no head", file: "seqlock/publish_amd64.s", changes: []string{
-		"\tMOVQ R8, (AX)\n", "",
+	{name: "no head", file: publish, changes: []string{"\tMOVQ R8, (AX)               \\\n", ""}, test: published},
+	{name: "the next number stays", file: publish, changes: []string{
+		"\tMOVQ R8, (AX)               \\\n\tMOVQ R8, Publisher_Next(DI)\n", "\tMOVQ R8, (AX)\n",
 	}, test: published},
-	{name: "the next number stays", file: "seqlock/publish_amd64.s", changes: []string{
-		"\tMOVQ R8, Publisher_Next(DI)\n", "",
-	}, test: published},
-	{name: "slots without end", file: "seqlock/publish_amd64.s", changes: []string{
-		"\tANDQ  Publisher_SlotMask(DI), AX \\\n", "",
-	}, test: published},
+	{name: "slots without end", file: publish, changes: []string{"\tANDQ  Publisher_SlotMask(DI), AX \\\n", ""}, test: published},
+	{name: "runs to the array's end", file: publish, changes: []string{"\tCMOVQGT CX, R10\n", ""}, test: published},
+	{name: "runs beyond the array's end", file: publish, changes: []string{"\tMOVQ  Publisher_Slots(DI), AX\n\tTESTQ", "\tTESTQ"}, test: published},
+	{name: "nobody is woken", file: publish, changes: []string{"\tJNE  more\n\tRET\n", "\tRET\n"}, test: attended},
+	{name: "what is not direct is published", file: publish, changes: []string{"\tTESTQ R10, R10\n\tJEQ  more\n", ""}, test: attended},
+	{name: "batch, R1: no first look at the version", file: loadRun, changes: []string{
+		"\tMOVQ  0(AX), DX // R1\n\tCMPQ  DX, BX\n\tJNE   done\n", "",
+	}},
+	{name: "batch, R3: no second look at the version", file: loadRun, changes: []string{
+		"\tMOVQ  0(AX), DX // R3\n\tCMPQ  DX, BX\n\tJNE   done\n", "",
+	}},
+	{name: "batch, R3: second look before the payload", file: loadRun, changes: []string{
+		"\tMOVQ  0(AX), DX // R3\n\tCMPQ  DX, BX\n\tJNE   done\n", "",
+		"\tMOVQ  8(AX), R13 // R2\n", "\tMOVQ  0(AX), DX\n\tCMPQ  DX, BX\n\tJNE   done\n\tMOVQ  8(AX), R13\n",
+	}},
+	{name: "batch: slots without end", file: loadRun, changes: []string{"\tANDQ R12, AX\n", ""}, test: runs},
+	{name: "batch: to the array's end", file: loadRun, changes: []string{"\tCMOVQGT CX, R10\n", ""}, test: runs},
+	{name: "batch: beyond the array's end", file: loadRun, changes: []string{"\tMOVQ  DI, AX\n", ""}, test: runs},
 }
 
 func TestHandmadeMutants(t *testing.T) {

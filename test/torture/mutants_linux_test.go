@@ -22,6 +22,7 @@ type mutant struct {
 const (
 	takeover = "ring/recover_unsafe.go"
 	writer   = "ring/writer_unsafe.go"
+	publish  = "seqlock/publish_amd64.s"
 )
 
 // mutants are of what follows on a crash. That the view comes before the head is not among them, since a takeover mends
@@ -45,9 +46,14 @@ var mutants = []mutant{
 	}},
 	{"the epoch stays", writer, []string{"\tatomic.AddUint64(words.epoch, 1)\n", ""}},
 	{"the state stays closed", writer, []string{"\tatomic.StoreUint64(words.state, uint64(layout.StateOpen))\n", ""}},
-	{"the head comes before its record", "seqlock/publish_amd64.s", []string{
-		"slots3:\n\tSLOT\n", "slots3:\n\tLEAQ 1(R8), DX\n\tMOVQ Publisher_Head(DI), AX\n\tMOVQ DX, (AX)\n\tSLOT\n",
-		"head: // after every slot that it counts: a reader or a successor that sees it sees them\n\tMOVQ Publisher_Head(DI), AX\n\tMOVQ R8, (AX)\n", "head:\n",
+	{"the head comes before its record", publish, []string{
+		"\tMOVOU 8(R9), X1\n\tSLOT\n\tSTORE_SLOT3\n", "\tMOVOU 8(R9), X1\n\tINCQ R8\n\tSTORE_HEAD\n\tDECQ R8\n\tSLOT\n\tSTORE_SLOT3\n",
+		"\tSUBQ    R10, CX\n\nslots3:\n", "\tSUBQ R10, CX\n\tMOVQ Publisher_Head(DI), R13\n\tMOVQ R8, (R13)\n\nslots3:\n",
+	}},
+	{"a slot has no odd mark", publish, []string{"\tMOVQ  BX, 0(AX)  \\ // W1\n", ""}},
+	{"a slot has its version before the record", publish, []string{
+		"\tMOVQ  BX, 0(AX)  \\ // W1\n", "\tINCQ BX \\\n\tMOVQ BX, 0(AX) \\\n",
+		"\tMOVOU X0, 16(AX) \\\n\tINCQ  BX         \\\n\tMOVQ  BX, 0(AX)    // W3", "\tMOVOU X0, 16(AX)",
 	}},
 	{"the lock is not taken", "segment/attach.go", []string{
 		"\t\terr = s.own()\n", "\t\ts.memory, err = sys.Map(s.fd, s.geometry.SegmentSize, true)\n",

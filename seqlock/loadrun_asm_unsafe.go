@@ -1,0 +1,12 @@
+//go:build amd64 && !purego && !race
+
+package seqlock
+
+import "unsafe"
+
+// LoadRun3 copies values n, n+1, … of an array of cells with three words each, as [Publisher] has it, to dst, one behind
+// the other, for as long as each is there whole: at most most, which is at least 1. It returns how many, and the version
+// of the first that was not there. Nothing of that one is copied.
+//
+//go:noescape
+func LoadRun3(slots unsafe.Pointer, stride uintptr, slotMask uint64, dst unsafe.Pointer, n uint64, most int) (count int, version uint64)
