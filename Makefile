@@ -13,6 +13,9 @@ CROSS = linux/arm64 linux/386 darwin/amd64 darwin/arm64 windows/amd64 windows/ar
 # What has assembly or makes system calls. The rest is the same on every architecture.
 ARM64 = ./ring/... ./seqlock/... ./segment/... ./hugepages/... ./internal/...
 
+# What runs the code that has assembly, by itself and against the other clients.
+PUREGO = ./ring/... ./seqlock/... ./segment/... ./test/interop/... ./test/legacy/... ./test/torture/... ./test/hostile/...
+
 .DEFAULT_GOAL := help
 .PHONY: help ci bench clean soak mutants-all $(STEPS)
 
@@ -25,9 +28,9 @@ build: ## The commands, into bin/
 test: ## Vet and test; needs no root
 	$(GO) vet ./... && $(GO) test ./...
 
-# Without model, which has one goroutine and takes minutes there.
+# Without what has one goroutine, and what is of processes: the detector sees races within one.
 race: ## Test under the race detector, which needs a C compiler
-	CGO_ENABLED=1 $(GO) test -race $$($(GO) list ./... | grep -v /model$$)
+	CGO_ENABLED=1 $(GO) test -race $$($(GO) list ./... | grep -vE '/(model|test/[a-z]+)$$')
 
 mutants: ## Remove orders, checks and bounds from the source, a share by lot: the tests must fail
 	TICKRING_MUTANTS=1 $(GO) test -count=1 -v -p 1 -timeout 20m -run Mutants ./test/mutants ./test/torture
@@ -36,8 +39,8 @@ mutants-all: ## Remove each of them, and write docs/MUTANTS.md
 	TICKRING_MUTANTS=all $(GO) test -count=1 -v -p 1 -timeout 40m -run Mutants ./test/torture
 	TICKRING_MUTANTS=all $(GO) test -count=1 -v -p 1 -timeout 40m -run Mutants ./test/mutants -update
 
-purego: ## Test without assembly
-	$(GO) vet -tags purego ./... && $(GO) test -tags purego ./...
+purego: ## Test without assembly what there is of it
+	$(GO) vet -tags purego ./... && $(GO) test -tags purego $(PUREGO)
 
 arm64: ## Test what differs on arm64, under qemu
 	@test -n "$(QEMU)" || { echo 'arm64: no qemu-aarch64: apt-get install qemu-user-static'; exit 1; }
