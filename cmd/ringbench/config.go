@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/bits"
 	"strconv"
 	"strings"
@@ -10,22 +11,27 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/tickring/tickring/cmd/ringbench/transport"
 	"github.com/tickring/tickring/hugepages"
-	"github.com/tickring/tickring/ring"
 )
 
 // config is what the flags say.
 type config struct {
+	mode     mode
 	readers  int
 	rate     rate
 	duration time.Duration
+	slice    time.Duration
 	warmup   time.Duration
 	pin      string
 	slots    uint64
 	pages    hugepages.Policy
 	wait     string
 	batch    int
+	burst    int
+	interval time.Duration
 	source   source
+	speed    float64
 	json     bool
 	verbose  bool
 }
@@ -33,32 +39,41 @@ type config struct {
 func defaultConfig() *config {
 	return &config{
 		readers: 1,
-		// Slow enough that a stall of the machine does not become a queue, fast enough that 5 s give
-		// five times the samples that p99.99 needs.
+		// Slow enough that a stall of the machine does not become a queue, fast enough that 1.5 s give
+		// what p99.99 needs.
 		rate:     100_000,
-		duration: 5 * time.Second,
-		warmup:   500 * time.Millisecond,
+		slice:    100 * time.Millisecond,
+		warmup:   10 * time.Millisecond,
 		pin:      pinAuto,
 		slots:    1 << 16,
 		wait:     waitSpin,
 		batch:    64,
+		burst:    64,
+		interval: time.Millisecond,
 		source:   source{Seed: 1},
 	}
 }
 
+// minBatch is the longest batch of any transport's own.
+const minBatch = 64
+
 func (c *config) flags(f *pflag.FlagSet) {
 	f.SortFlags = false
-	f.IntVar(&c.readers, "readers", c.readers, "reader processes")
-	f.Var(&c.rate, "rate", "records per second while latency is measured, such as 250000, 100k or 1M; max: throughput only")
-	f.DurationVar(&c.duration, "duration", c.duration, "how long latency is measured; throughput takes as long for each way, but 1s at most unless --rate max")
-	f.DurationVar(&c.warmup, "warmup", c.warmup, "how long records flow before latency counts")
+	f.Var(&c.rate, "rate", "records per second where latency is measured, such as 250000, 100k or 1M; max: throughput only")
+	f.IntVar(&c.readers, "readers", c.readers, "reader processes; of fanout: up to so many")
+	f.StringVar(&c.wait, "wait", c.wait, "`what` the ring's readers do while nothing is new: "+transport.WaitHelp)
+	f.DurationVar(&c.duration, "duration", c.duration, "how long each latency is measured, in all rounds together (0: as the mode needs)")
+	f.DurationVar(&c.slice, "slice", c.slice, "how long each latency is measured in one round; throughput takes a third of that")
+	f.DurationVar(&c.warmup, "warmup", c.warmup, "how long records flow in each slice before latency counts")
 	f.StringVar(&c.pin, "pin", c.pin, "auto: each process on a CPU of its own if there are enough; none; or `CPUs`, the writer's first: 2,3")
 	f.Uint64Var(&c.slots, "slots", c.slots, "records that the ring holds, a power of two")
 	f.TextVar(&c.pages, "pages", c.pages, "huge pages, a `policy`: off, prefer or require")
-	f.StringVar(&c.wait, "wait", c.wait, "`what` readers do while nothing is new: "+waitHelp)
-	f.IntVar(&c.batch, "batch", c.batch, "records per batch when throughput is measured")
+	f.IntVar(&c.batch, "batch", c.batch, "records per batch where batches are measured")
+	f.IntVar(&c.burst, "burst", c.burst, "records of a burst")
+	f.DurationVar(&c.interval, "interval", c.interval, "from one burst to the next")
 	f.Uint64Var(&c.source.Seed, "seed", c.source.Seed, "of the made-up trades")
-	f.StringVar(&c.source.Feed, "feed", "", "publish the trades of this recording (`file`) over and over (IEX TOPS 1.6 capture or Binance lines)")
+	f.StringVar(&c.source.Feed, "feed", "", "send the trades of this recording (`file`) over and over (IEX TOPS 1.6 capture or Binance lines)")
+	f.Float64Var(&c.speed, "speed", 0, "with --feed: send each trade when it was traded, so many `times` as fast as then (1: as then)")
 	f.Int64Var(&c.source.VolumeScale, "volume-scale", 0, "with --feed: multiply quantities, to make whole numbers of fractions")
 	f.BoolVar(&c.json, "json", false, "print one JSON object")
 	f.BoolVarP(&c.verbose, "verbose", "v", false, "tell on standard error what it does, also when that is no terminal")
@@ -68,36 +83,55 @@ const (
 	maxReaders = 256
 	maxSlots   = 1 << 30
 	maxBatch   = 1 << 16
+	leastPlays = 3 // rounds
 )
 
+// check checks what the flags say, and fits the slices into the duration.
 func (c *config) check() error {
 	switch {
 	case c.readers < 1 || c.readers > maxReaders:
 		return fmt.Errorf("--readers %d: it takes 1 to %d", c.readers, maxReaders)
-	case c.duration <= 0:
-		return fmt.Errorf("--duration %v: it must be positive, like 5s", c.duration)
+	case c.duration != 0 && c.duration < time.Millisecond:
+		return fmt.Errorf("--duration %v: it must be a millisecond or more, like 5s", c.duration)
+	case c.slice < time.Millisecond || c.slice > 10*time.Second:
+		return fmt.Errorf("--slice %v: it takes 1ms to 10s, like 100ms", c.slice)
 	case c.warmup < 0:
 		return fmt.Errorf("--warmup %v: it must not be negative", c.warmup)
 	case bits.OnesCount64(c.slots) != 1 || c.slots < 2 || c.slots > maxSlots:
 		return fmt.Errorf("--slots %d: it must be a power of two from 2 to %d, like 65536", c.slots, maxSlots)
 	case c.batch < 1 || c.batch > maxBatch:
 		return fmt.Errorf("--batch %d: it takes 1 to %d", c.batch, maxBatch)
+	case c.burst < 1 || c.burst > maxBatch:
+		return fmt.Errorf("--burst %d: it takes 1 to %d", c.burst, maxBatch)
+	case c.interval < time.Microsecond:
+		return fmt.Errorf("--interval %v: it must be a microsecond or more, like 1ms", c.interval)
 	case c.source.VolumeScale != 0 && c.source.Feed == "":
 		return errors.New("--volume-scale is for the quantities of a --feed")
 	case c.source.VolumeScale < 0:
 		return fmt.Errorf("--volume-scale %d: it must be positive", c.source.VolumeScale)
+	case c.speed != 0 && c.source.Feed == "":
+		return errors.New("--speed is for the times of a --feed")
+	case c.speed < 0 || math.IsNaN(c.speed) || math.IsInf(c.speed, 0):
+		return fmt.Errorf("--speed %v: it must be positive, like 1 or 100", c.speed)
 	}
-	_, err := parseWait(c.wait)
+	if c.duration > 0 {
+		c.slice = min(c.slice, c.duration/leastPlays)
+	}
+	_, err := transport.ParseWait(c.wait)
 	return err
 }
 
-// throughputTime is how long each way to publish is measured.
-func (c *config) throughputTime() time.Duration {
-	if c.rate == rateMax {
-		return c.duration
+// roundsOf is how often everything of a mode is measured.
+func (c *config) roundsOf(m mode) int {
+	d := c.duration
+	if d == 0 {
+		d = m.duration
 	}
-	return min(c.duration, time.Second)
+	return max(leastPlays, int(math.Ceil(float64(d)/float64(c.slice))))
 }
+
+// fullSlice is how long something is done as fast as possible in one round.
+func (c *config) fullSlice() time.Duration { return c.slice * 3 / 10 }
 
 // rate is records per second.
 type rate float64
@@ -133,33 +167,3 @@ func (r *rate) Set(s string) error {
 	*r = rate(n)
 	return nil
 }
-
-const waitHelp = "spin, backoff[:limit], every:interval or block"
-
-// parseWait reads a --wait: a name, and for some a duration.
-func parseWait(s string) (ring.Wait, error) {
-	name, text, given := strings.Cut(s, ":")
-	var d time.Duration
-	if given {
-		var err error
-		if d, err = time.ParseDuration(text); err != nil || d < time.Microsecond {
-			return ring.Wait{}, fmt.Errorf("--wait %s: %q is not a duration from 1us up, like 50us", s, text)
-		}
-	}
-	switch {
-	case name == waitSpin && !given:
-		return ring.Spin(), nil
-	case name == "backoff":
-		return ring.Backoff(d), nil // 0 is its default
-	case name == "every" && given:
-		return ring.Every(d), nil
-	case name == waitBlock && !given:
-		return ring.Block(), nil
-	}
-	return ring.Wait{}, fmt.Errorf("--wait %s: it takes %s, like backoff:200us or every:1ms", s, waitHelp)
-}
-
-const (
-	waitSpin  = "spin"  // never sleeps
-	waitBlock = "block" // needs a segment with a doorbell
-)

@@ -6,8 +6,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/tickring/tickring/ring"
 )
 
 func TestRate(t *testing.T) {
@@ -25,27 +23,36 @@ func TestRate(t *testing.T) {
 	}
 }
 
-func TestParseWait(t *testing.T) {
-	for text, want := range map[string]ring.Wait{
-		"spin": ring.Spin(), "block": ring.Block(), "backoff": ring.Backoff(0),
-		"backoff:200us": ring.Backoff(200 * time.Microsecond), "every:1ms": ring.Every(time.Millisecond),
-	} {
-		got, err := parseWait(text)
-		require.NoError(t, err)
-		assert.Equal(t, want, got)
-	}
-	for _, text := range []string{"", "spin:1us", "block:1us", "every", "every:", "every:5", "every:10ns", "backoff:x", "yield"} {
-		_, err := parseWait(text)
-		assert.ErrorContains(t, err, "--wait", text)
-	}
+func TestRounds(t *testing.T) {
+	c := defaultConfig()
+	c.mode = modes()[0]
+	require.NoError(t, c.check())
+	assert.Equal(t, 15, c.roundsOf(c.mode))
+	assert.Equal(t, 30*time.Millisecond, c.fullSlice())
+
+	c = defaultConfig()
+	c.duration = 60 * time.Millisecond
+	require.NoError(t, c.check())
+	assert.Equal(t, 20*time.Millisecond, c.slice, "three rounds at the least")
+	assert.Equal(t, 3, c.roundsOf(c.mode))
+
+	c = defaultConfig()
+	c.duration, c.slice = time.Second, 300*time.Millisecond
+	require.NoError(t, c.check())
+	assert.Equal(t, 4, c.roundsOf(c.mode), "not less than was asked for")
 }
 
-func TestThroughputTime(t *testing.T) {
-	c := defaultConfig()
-	assert.NoError(t, c.check())
-	assert.Equal(t, time.Second, c.throughputTime())
-	c.duration = 300 * time.Millisecond
-	assert.Equal(t, c.duration, c.throughputTime())
-	c.rate, c.duration = rateMax, time.Minute
-	assert.Equal(t, c.duration, c.throughputTime())
+// Rivals are compared in 30 rounds or more; a run without flags is soon over.
+func TestModesTakeAsLongAsTheyShould(t *testing.T) {
+	for _, m := range modes() {
+		c := defaultConfig()
+		c.mode = m
+		require.NoError(t, c.check(), m.name)
+		switch m.name {
+		case "latency":
+			assert.Less(t, c.roundsOf(m), 20)
+		case "rivals":
+			assert.GreaterOrEqual(t, c.roundsOf(c.mode), 30)
+		}
+	}
 }

@@ -10,17 +10,23 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/tickring/tickring/cmd/ringbench/stage"
 )
 
-// crew is the reader processes.
+// crew is the processes that send and receive.
 type crew struct {
 	members []*member
 	fail    context.CancelCauseFunc // of the context that hire returned
 }
 
-// member is one reader process.
+// member is one process.
 type member struct {
 	name      string
+	cpu       int
+	cpp       bool
+	files     []*os.File    // of channels, which it inherits
+	samples   *stage.Memory // what it measured
 	cmd       *exec.Cmd
 	stdin     io.Closer
 	orders    *json.Encoder
@@ -31,18 +37,22 @@ type member struct {
 	ended     chan struct{} // closed when the process is gone
 }
 
-// hire starts n readers. The returned context is cancelled when one of them fails, with the reason
+// hire starts the processes. The returned context is cancelled when one of them fails, with the reason
 // as its cause. Unless hire fails, the caller dismisses the crew.
-func hire(ctx context.Context, n int) (context.Context, *crew, error) {
+func hire(ctx context.Context, members []*member, score *os.File, cpp string) (context.Context, *crew, error) {
 	program, err := os.Executable()
 	if err != nil {
-		return nil, nil, fmt.Errorf("find this program, to start it as a reader: %w", err)
+		return nil, nil, fmt.Errorf("find this program, to start it as a peer: %w", err)
 	}
 	c := &crew{}
 	ctx, c.fail = context.WithCancelCause(ctx)
-	for i := range n {
-		m := &member{name: fmt.Sprintf("reader %d", i+1), replies: make(chan reply, 4), ended: make(chan struct{})}
-		if err := m.start(program); err != nil {
+	for _, m := range members {
+		m.replies, m.ended = make(chan reply, 4), make(chan struct{})
+		cmd := exec.Command(program, peerCommand)
+		if m.cpp {
+			cmd = exec.Command(cpp)
+		}
+		if err := m.start(cmd, score); err != nil {
 			c.dismiss()
 			return nil, nil, fmt.Errorf("start %s: %w", m.name, err)
 		}
@@ -52,9 +62,11 @@ func hire(ctx context.Context, n int) (context.Context, *crew, error) {
 	return ctx, c, nil
 }
 
-func (m *member) start(program string) error {
-	m.cmd = exec.Command(program, readerCommand)
+func (m *member) start(cmd *exec.Cmd, score *os.File) error {
+	m.cmd = cmd
+	bind(cmd)
 	m.cmd.Stderr = &m.stderr
+	m.cmd.ExtraFiles = append([]*os.File{score, m.samples.File}, m.files...)
 	stdin, err := m.cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -64,6 +76,12 @@ func (m *member) start(program string) error {
 		return err
 	}
 	return m.cmd.Start()
+}
+
+// inherit gives a process that is not yet started a file, and returns which descriptor it will be there.
+func (m *member) inherit(f *os.File) (fd int) {
+	m.files = append(m.files, f)
+	return firstChannelFD + len(m.files) - 1
 }
 
 // listen passes replies on until the process ends.
@@ -89,17 +107,17 @@ func (m *member) listen(fail context.CancelCauseFunc) {
 
 func (m *member) String() string { return fmt.Sprintf("%s (process %d)", m.name, m.cmd.Process.Pid) }
 
-// ask sends every reader an order and collects their answers.
-func (c *crew) ask(ctx context.Context, limit time.Duration, orderFor func(i int) order) ([]reply, error) {
-	if err := c.tell(ctx, orderFor); err != nil {
+// ask sends some members an order each, and collects their answers.
+func (c *crew) ask(ctx context.Context, members []*member, orderFor func(i int) order) ([]reply, error) {
+	if err := c.tell(ctx, members, orderFor); err != nil {
 		return nil, err
 	}
-	return c.collect(ctx, limit)
+	return c.collect(ctx, members)
 }
 
-// tell sends every reader an order.
-func (c *crew) tell(ctx context.Context, orderFor func(i int) order) error {
-	for i, m := range c.members {
+// tell sends some members an order each.
+func (c *crew) tell(ctx context.Context, members []*member, orderFor func(i int) order) error {
+	for i, m := range members {
 		if err := m.orders.Encode(orderFor(i)); err != nil {
 			<-m.ended // a pipe without a reader: how the process ended is the better reason
 			if cause := context.Cause(ctx); cause != nil {
@@ -111,18 +129,21 @@ func (c *crew) tell(ctx context.Context, orderFor func(i int) order) error {
 	return nil
 }
 
-// collect returns the next reply of every reader.
-func (c *crew) collect(ctx context.Context, limit time.Duration) ([]reply, error) {
-	late := time.NewTimer(limit)
+// answerLimit is when a process that takes so long for anything is stuck. A slice is never as long.
+const answerLimit = 60 * time.Second
+
+// collect returns the next reply of each.
+func (c *crew) collect(ctx context.Context, members []*member) ([]reply, error) {
+	late := time.NewTimer(answerLimit)
 	defer late.Stop()
-	replies := make([]reply, len(c.members))
-	for i, m := range c.members {
+	replies := make([]reply, len(members))
+	for i, m := range members {
 		select {
 		case replies[i] = <-m.replies:
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		case <-late.C:
-			return nil, fmt.Errorf("%v did not answer within %v: is the machine overloaded?", m, limit)
+			return nil, fmt.Errorf("%v did not answer within %v: is the machine overloaded?", m, answerLimit)
 		}
 	}
 	if ctx.Err() != nil { // one of the replies was an error
@@ -131,19 +152,14 @@ func (c *crew) collect(ctx context.Context, limit time.Duration) ([]reply, error
 	return replies, nil
 }
 
-// patience is how long a dismissed reader may take to go by itself.
-const patience = 2 * time.Second
-
-// dismiss ends the readers and waits until they are gone.
+// dismiss ends the processes and waits until they are gone. They have nothing that is worth an orderly end.
 func (c *crew) dismiss() {
 	for _, m := range c.members {
 		m.dismissed.Store(true)
-		_ = m.stdin.Close() // tells it to go
+		_ = m.cmd.Process.Kill()
 	}
 	for _, m := range c.members {
-		kill := time.AfterFunc(patience, func() { _ = m.cmd.Process.Kill() })
 		<-m.ended
-		kill.Stop()
 	}
 	c.fail(nil)
 }

@@ -33,6 +33,7 @@ const (
 type tape struct {
 	period  uint64
 	records []ring.TradingData // a period, and behind it the beginning again: no batch ends early
+	times   []uint64           // of a recording: ns at which each was traded
 }
 
 // load makes the tape, for batches of up to batch records.
@@ -45,6 +46,11 @@ func (s source) load(batch int) (*tape, error) {
 		}
 	}
 	t := &tape{period: uint64(len(trades)), records: trades}
+	if s.Feed != "" {
+		for _, trade := range trades {
+			t.times = append(t.times, trade.Timestamp)
+		}
+	}
 	for i := range batch {
 		t.records = append(t.records, t.records[i])
 	}

@@ -1,47 +1,43 @@
 package main
 
 import (
-	"sync/atomic"
 	"time"
 
+	"github.com/tickring/tickring/cmd/ringbench/hist"
+	"github.com/tickring/tickring/cmd/ringbench/transport"
 	"github.com/tickring/tickring/internal/clock"
 )
 
-// hiccups is how a CPU holds up a program that does nothing but read the clock: interrupts, other
-// programs, the host of a virtual machine, Go's own runtime. No latency measured on that CPU can be
-// better than that.
-type hiccups struct {
-	Gaps   *times `json:"gaps"`   // between successive readings
-	Stalls int64  `json:"stalls"` // gaps longer than stall
-	LostNs int64  `json:"lost_ns"`
-	SpanNs int64  `json:"span_ns"`
-}
+const stall = time.Microsecond
 
-const (
-	hiccupTime = 250 * time.Millisecond
-	stall      = time.Microsecond
-)
-
-// measureHiccups spins for hiccupTime.
-func measureHiccups(c clock.Clock, s seat, stop *atomic.Bool) (*hiccups, error) {
-	h := &hiccups{Gaps: newTimes()}
-	_, err := s.run(func() { h.spin(c, stop) })
+// measureHiccups spins for so long.
+func measureHiccups(c clock.Clock, s seat, ns int64) (*hiccups, error) {
+	h := &hiccups{Gaps: hist.New()}
+	_, err := s.run(true, func() { h.spin(c, ns) })
 	return h, err
 }
 
-func (h *hiccups) spin(c clock.Clock, stop *atomic.Bool) {
-	stamp := stamper(c)
-	start := stamp()
-	for last := start; h.SpanNs < int64(hiccupTime) && !stop.Load(); {
-		now := stamp()
+func (h *hiccups) spin(c clock.Clock, ns int64) {
+	stamp := transport.StamperOf(c)
+	start := stamp.Now()
+	for last := start; h.SpanNs < ns; {
+		now := stamp.Now()
 		gap := c.Nanoseconds(int64(now - last))
-		h.Gaps.record(gap)
+		h.Gaps.Record(gap)
 		if gap > int64(stall) {
 			h.Stalls++
 			h.LostNs += gap
 		}
 		last, h.SpanNs = now, c.Nanoseconds(int64(now-start))
 	}
+}
+
+// add merges what was measured later on the same CPU.
+func (h *hiccups) add(later *hiccups) {
+	h.Gaps.Add(later.Gaps)
+	h.Stalls += later.Stalls
+	h.LostNs += later.LostNs
+	h.SpanNs += later.SpanNs
 }
 
 // lost is the share of the time that went by in stalls.

@@ -1,8 +1,9 @@
-// Command ringbench measures a ring between processes: one-way latency at a given rate, and throughput.
+// Command ringbench measures a ring between processes: one-way latency, throughput, what publishing costs, and all of
+// that against what else could carry the records.
 //
-// It makes a private segment, starts its readers as processes of their own, publishes, and removes
-// everything again. What it prints says on what machine, with which clock, pages and CPUs, because a
-// latency means nothing without them.
+// It makes private segments, starts the writer and the readers as processes of their own, has them play short slices of
+// everything in rounds, and removes everything again. What it prints says on what machine, with which clock, pages and
+// CPUs, because a latency means nothing without them.
 package main
 
 import (
@@ -38,64 +39,95 @@ func main() {
 
 func command() *cobra.Command {
 	c := defaultConfig()
+	all := modes()
 	cmd := &cobra.Command{
 		Use:   "ringbench",
 		Short: "Measure the latency and the throughput of a ring between processes",
 		Long: `ringbench measures a ring in shared memory between processes on this machine.
 
-It makes a private segment, starts readers as processes of their own, and then
+It makes private segments, starts a writer and a reader as processes of their own, in Go and, if there is a
+compiler, in C++, and then plays rounds. In each it measures, for a fraction of a second and in changing order,
 
-  1. measures the machine: how long a loop that only reads the clock is held up (hiccups);
-  2. publishes at a fixed rate and measures the time from the moment at which a record was due to
-     the moment at which a reader has it. A record that is sent late is late: its stamp stays the
-     due time, so a stall shows in every record that it held up, not in one;
-  3. publishes as fast as it can, one by one and in batches, and counts what the readers got.
+  1. the machine: how long a loop that only reads the clock is held up (hiccups);
+  2. the limit: how long one cache line takes from the writer's CPU to the reader's, before all else and after.
+     If the two differ, a virtual machine's host has moved its CPUs meanwhile, and the round does not count;
+  3. latency at a fixed rate: from the moment at which a record was due to the moment at which a reader has it.
+     A record that is sent late is late: its stamp stays the due time, so a stall shows in every record that
+     it held up, not in one;
+  4. throughput as fast as the writer can, one by one and in batches, with what the readers got;
+  5. what publishing costs the writer.
+
+What was measured in one round was measured on nearly the same machine: its ratios, and their spread over the rounds,
+mean something where the figures alone do not.
 
 Readers check the content of every record and account for every number: a torn or wrong record, or
 one that is neither received nor reported missed, is an error.
 
-No flags and no root are needed. It takes about 9 seconds, and keeps one CPU busy per process: run
+No flags and no root are needed. It takes less than 15 seconds, and keeps one CPU busy per process: run
 it on an otherwise idle machine, with more CPUs than readers.`,
-		Example: `  ringbench                              # one reader, 100,000 records/s, 5 s
+		Example: `  ringbench                              # one reader, 100,000 records/s
   ringbench --rate 1M --readers 2        # two readers follow a million records/s
+  ringbench --duration 10s               # more rounds: rarer events, narrower spreads
   ringbench --pin 2,3                    # writer on CPU 2, reader on CPU 3
   ringbench --wait block                 # readers that sleep in the kernel: what idle CPUs cost
-  ringbench --feed recording.pcapng.gz   # records of a recording instead of made-up ones
-  ringbench --rate max --duration 3s     # throughput only, 3 s for each way to publish
+  ringbench --feed recording.pcapng.gz --speed 10   # a recording's own bursts, ten times as fast
+  ringbench --rate max --duration 3s     # throughput only
+  ringbench rivals                       # against sockets, pipes, queues …
   ringbench --json > result.json         # for programs`,
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true, // an error says itself what is wrong
 		SilenceErrors: true, // main prints it
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := c.check(); err != nil {
-				return err
-			}
-			if runtime.GOOS != "linux" {
-				return fmt.Errorf("%s: %w: a ring between processes needs Linux's shared memory", runtime.GOOS, errors.ErrUnsupported)
-			}
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-			defer stop()
-			r, err := run(ctx, c, progress(c))
-			if err != nil {
-				return err
-			}
-			if c.json {
-				return writeJSON(os.Stdout, r)
-			}
-			return writeText(os.Stdout, r)
-		},
+		RunE:          func(cmd *cobra.Command, _ []string) error { return measure(cmd.Context(), c, all[0]) },
 	}
 	cmd.SetContext(context.Background())
 	cmd.CompletionOptions.DisableDefaultCmd = true
-	c.flags(cmd.Flags())
+	c.flags(cmd.PersistentFlags())
+	for _, m := range all[1:] {
+		cmd.AddCommand(&cobra.Command{
+			Use:     m.name,
+			Short:   m.short,
+			Long:    m.description(),
+			Example: m.example,
+			Args:    cobra.NoArgs,
+			RunE:    func(cmd *cobra.Command, _ []string) error { return measure(cmd.Context(), c, m) },
+		})
+	}
 	cmd.AddCommand(&cobra.Command{
-		Use:    readerCommand,
-		Short:  "Follow a ring as ordered on standard input (ringbench starts this itself)",
+		Use:    peerCommand,
+		Short:  "Send or receive as ordered on standard input (ringbench starts this itself)",
 		Args:   cobra.NoArgs,
 		Hidden: true,
 		RunE:   func(*cobra.Command, []string) error { return obey(os.Stdin, os.Stdout) },
 	})
 	return cmd
+}
+
+// description is what the help of a subcommand says.
+func (m mode) description() string {
+	if m.long == "" {
+		return m.short + "."
+	}
+	return m.short + ".\n\n" + m.long
+}
+
+func measure(ctx context.Context, c *config, m mode) error {
+	c.mode = m
+	if err := c.check(); err != nil {
+		return err
+	}
+	if runtime.GOOS != "linux" {
+		return fmt.Errorf("%s: %w: a ring between processes needs Linux's shared memory", runtime.GOOS, errors.ErrUnsupported)
+	}
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	r, err := run(ctx, c, progress(c))
+	if err != nil {
+		return err
+	}
+	if c.json {
+		return writeJSON(os.Stdout, r)
+	}
+	return writeText(os.Stdout, r)
 }
 
 // progress returns what prints a line of progress: only for somebody who looks on, or asks.

@@ -23,7 +23,7 @@ type placement struct {
 	Pinned  bool   `json:"pinned"`
 	Writer  *int   `json:"writer_cpu"` // null if not pinned
 	Readers []int  `json:"reader_cpus"`
-	Shared  bool   `json:"shared"` // some of them share a CPU
+	Shared  bool   `json:"shared"` // some of them share a CPU, where all of them run
 	Note    string `json:"note,omitempty"`
 }
 
@@ -35,10 +35,19 @@ func place(pin string, readers int, allowed []int) (placement, error) {
 		p := placement{Shared: len(allowed) < threads, Note: "not pinned: --pin none"}
 		return p, nil
 	case pinAuto:
-		if len(allowed) < threads {
-			return placement{Shared: true, Note: fmt.Sprintf("not pinned: %d processes, %d CPUs", threads, len(allowed))}, nil
+		if len(allowed) < 2 {
+			return placement{Shared: true, Note: fmt.Sprintf("not pinned: %d processes, %d CPU", threads, len(allowed))}, nil
 		}
-		return pinned(spread(allowed, threads, coreOf)), nil
+		cpus := spread(allowed, min(threads, len(allowed)), coreOf)
+		// The writer does not wait for readers, so it can be measured as long as it has its CPU to itself.
+		for own := len(cpus) - 1; len(cpus) < threads; {
+			cpus = append(cpus, cpus[len(cpus)-own])
+		}
+		p := pinned(cpus)
+		if p.Shared {
+			p.Note = fmt.Sprintf("with %d readers, they share %d CPUs; the writer has its own", readers, len(allowed)-1)
+		}
+		return p, nil
 	}
 	cpus, err := parseCPUs(pin)
 	if err != nil {
@@ -100,6 +109,16 @@ func coreOf(cpu int) string {
 		return strconv.Itoa(cpu)
 	}
 	return siblings
+}
+
+// shares tells whether the first so many readers share CPUs, with each other or with the writer.
+func (p placement) shares(readers int) bool {
+	if !p.Pinned {
+		return p.Shared
+	}
+	cpus := append([]int{*p.Writer}, p.Readers[:readers]...)
+	slices.Sort(cpus)
+	return len(slices.Compact(cpus)) <= readers
 }
 
 // cpu returns the CPU of thread i, the writer's being 0.

@@ -38,12 +38,29 @@ func TestPlace(t *testing.T) {
 	assert.False(t, p.Shared)
 	assert.NotEqual(t, p.cpu(0), p.cpu(1))
 
-	p, err = place(pinAuto, 2, two)
+	assert.False(t, p.shares(1))
+
+	p, err = place(pinAuto, 3, two)
+	require.NoError(t, err)
+	assert.True(t, p.Pinned)
+	assert.True(t, p.Shared)
+	assert.Equal(t, []int{1, 0, 0, 0}, []int{p.cpu(0), p.cpu(1), p.cpu(2), p.cpu(3)}, "the writer has its own")
+	assert.False(t, p.shares(0))
+	assert.False(t, p.shares(1))
+	assert.True(t, p.shares(2))
+	assert.Contains(t, p.Note, "3 readers")
+
+	p, err = place(pinAuto, 4, []int{0, 1, 2})
+	require.NoError(t, err)
+	assert.Equal(t, []int{2, 0, 2, 0}, p.Readers)
+
+	p, err = place(pinAuto, 1, []int{5})
 	require.NoError(t, err)
 	assert.False(t, p.Pinned)
 	assert.True(t, p.Shared)
+	assert.True(t, p.shares(1))
 	assert.Equal(t, noCPU, p.cpu(0))
-	assert.Contains(t, p.Note, "3 processes, 2 CPUs")
+	assert.Contains(t, p.Note, "2 processes, 1 CPU")
 
 	p, err = place(pinNone, 1, two)
 	require.NoError(t, err)
@@ -71,7 +88,7 @@ func TestSeat(t *testing.T) {
 	require.NoError(t, err)
 	cpu := allowed[len(allowed)-1]
 	var inside []int
-	st, err := seat{cpu: cpu, allowed: allowed, spins: true}.run(func() { inside, _ = sys.ThreadCPUs() })
+	st, err := seat{cpu: cpu, allowed: allowed}.run(true, func() { inside, _ = sys.ThreadCPUs() })
 	require.NoError(t, err)
 	if !st.Moved {
 		assert.Equal(t, []int{cpu}, inside)
@@ -81,10 +98,30 @@ func TestSeat(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, allowed, after)
 
-	_, err = seat{cpu: noCPU}.run(func() { inside, _ = sys.ThreadCPUs() })
+	_, err = seat{cpu: noCPU}.run(true, func() { inside, _ = sys.ThreadCPUs() })
 	require.NoError(t, err)
 	assert.Equal(t, allowed, inside)
 
-	_, err = seat{cpu: 1023, spins: true}.run(func() { t.Error("ran where it cannot") })
-	assert.ErrorContains(t, err, "pin to CPU 1023")
+	_, err = seat{cpu: cpu, allowed: allowed}.run(false, func() { inside, _ = sys.ThreadCPUs() })
+	require.NoError(t, err)
+	assert.Equal(t, []int{cpu}, inside, "the process is pinned where a loop may sleep")
+
+	for _, spins := range []bool{true, false} {
+		_, err = seat{cpu: 1023}.run(spins, func() { t.Error("ran where it cannot") })
+		assert.ErrorContains(t, err, "pin to CPU 1023")
+	}
+}
+
+func TestPair(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		return
+	}
+	allowed, err := allowedCPUs()
+	require.NoError(t, err)
+	first, last := allowed[0], allowed[len(allowed)-1]
+	var inside [2][]int
+	look := func(i int) func() { return func() { inside[i], _ = sys.ThreadCPUs() } }
+	require.NoError(t, runPair([2]int{first, last}, [2]func(){look(0), look(1)}))
+	assert.Equal(t, [2][]int{{first}, {last}}, inside)
+	assert.ErrorContains(t, runPair([2]int{noCPU, 1023}, [2]func(){look(0), look(1)}), "pin to CPU 1023")
 }

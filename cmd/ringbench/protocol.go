@@ -1,64 +1,112 @@
 package main
 
 import (
+	"github.com/tickring/tickring/cmd/ringbench/hist"
+	"github.com/tickring/tickring/cmd/ringbench/transport"
 	"github.com/tickring/tickring/hugepages"
 	"github.com/tickring/tickring/internal/clock"
 )
 
-// The parent sends each reader orders, one JSON object a line, on its standard input, and the reader
-// answers each with one reply on its standard output. Standard error is for a reader's last words.
-// A reader whose standard input ends exits: its parent is gone, or has no more use for it.
+// The conductor sends each peer orders, one JSON object a line, on its standard input, and the peer answers each with
+// one reply on its standard output. Standard error is for a peer's last words. A peer whose standard input ends
+// exits.
 //
-//	attach  -> attached     map the segment, pin the thread
-//	hiccup  -> hiccups      measure the CPU; all processes at once, as they will run
-//	follow  -> following    stand ready at the first record of a case …
-//	go      -> followed     … and follow, until the writer closes the ring
+//	attach  -> attached   take the tape, know the clock and the CPU
+//	open    -> opened     take one end of a channel
+//	hiccup  -> hiccups    measure the CPU; all processes at once, as they will run
+//	ready   -> ready      stand ready for a slice …
+//	go      -> played     … and play it, from the moment that the order says
+//
+// A C++ peer obeys the same, but for hiccup. It finds its numbers by their keys, so no key occurs twice in an order.
 
-// readerCommand is the hidden command that makes a process a reader.
-const readerCommand = "reader"
+// peerCommand is the hidden command that makes a process a peer.
+const peerCommand = "peer"
+
+// What every peer inherits: the score, which is the tape and when its records are due, and memory for its samples. The
+// descriptors of channels follow.
+const (
+	scoreFD = 3 + iota
+	samplesFD
+	firstChannelFD
+)
 
 // order has one field set.
 type order struct {
 	Attach *attachOrder `json:"attach,omitempty"`
-	Hiccup bool         `json:"hiccup,omitempty"`
-	Follow *followOrder `json:"follow,omitempty"`
-	Go     *schedule    `json:"go,omitempty"`
+	Open   *openOrder   `json:"open,omitempty"`
+	Hiccup *hiccupOrder `json:"hiccup,omitempty"`
+	Ready  *readyOrder  `json:"ready,omitempty"`
+	Go     *goOrder     `json:"go,omitempty"`
 }
 
 type attachOrder struct {
-	Segment string      `json:"segment"`
-	CPU     int         `json:"cpu"` // to run on; noCPU: wherever the kernel likes
-	Clock   clock.Clock `json:"clock"`
-	Source  source      `json:"source"`
-	Wait    string      `json:"wait"`
+	CPU      int         `json:"cpu"`      // to run on; noCPU: wherever the kernel likes
+	OtherCPU int         `json:"other"`    // of a receiver in the same process
+	Clock    clock.Clock `json:"clock"`    //
+	Period   uint64      `json:"period"`   // records of the tape, before it repeats
+	Records  uint64      `json:"recorded"` // on the tape, at the start of the score
+	DueAt    uint64      `json:"due_at"`   // byte offset of the due times in the score
 }
 
-type followOrder struct {
-	First   uint64 `json:"first"`   // record of the case
-	Warmup  uint64 `json:"warmup"`  // how many from there on do not count for latency
-	Latency bool   `json:"latency"` // stamps are times: record latencies
-	Batch   int    `json:"batch"`   // records to take at once; 1: one by one
+type openOrder struct {
+	Channel   int    `json:"channel"`   // by which later orders name it
+	Transport string `json:"transport"` // what it is
+	Sends     bool   `json:"sends"`     // which end
+	Segment   string `json:"segment"`   // of a ring
+	FD        int    `json:"fd"`        // of anything else
+}
+
+type hiccupOrder struct {
+	Ns int64 `json:"ns"` // how long
+}
+
+// readyOrder is a slice, as [transport.Slice] has it.
+type readyOrder struct {
+	Channel int    `json:"channel"`
+	Sends   bool   `json:"sends"`
+	Paced   bool   `json:"paced"`
+	Count   uint64 `json:"count"` // due times
+	First   uint64 `json:"first"`
+	Ticks   uint64 `json:"ticks"`
+	GiveUp  uint64 `json:"give_up"`
+	Batch   int    `json:"batch"`
+	Cost    bool   `json:"cost"`
+	Slow    uint64 `json:"slow"`
+	Waits   string `json:"waits"`
+	Warmup  uint64 `json:"warmup"`
+}
+
+type goOrder struct {
+	Base uint64 `json:"base"`
 }
 
 // reply has one field set; Error, if the order could not be carried out.
 type reply struct {
-	Error     string    `json:"error,omitempty"`
-	Attached  *attached `json:"attached,omitempty"`
-	Hiccups   *hiccups  `json:"hiccups,omitempty"`
-	Following bool      `json:"following,omitempty"`
-	Followed  *followed `json:"followed,omitempty"`
+	Error    string    `json:"error,omitempty"`
+	Attached bool      `json:"attached,omitempty"`
+	Opened   *opened   `json:"opened,omitempty"`
+	Hiccups  *hiccups  `json:"hiccups,omitempty"`
+	Ready    bool      `json:"ready,omitempty"`
+	Played   *playedBy `json:"played,omitempty"`
 }
 
-type attached struct {
-	Pages hugepages.Report `json:"pages"`
+type opened struct {
+	Pages *hugepages.Report `json:"pages,omitempty"` // of a ring, in a Go process
 }
 
-// followed is what became of a case in one reader.
-type followed struct {
+// playedBy is what a peer did in a slice. What it sampled is in its memory.
+type playedBy struct {
 	stay
-	Received     uint64 `json:"received"`
-	Missed       uint64 `json:"missed"`
-	MissedWarmup uint64 `json:"missed_warmup"` // of Missed
-	ElapsedNs    int64  `json:"elapsed_ns"`    // from the first record received to the last
-	Latency      *times `json:"latency,omitempty"`
+	Sent     *transport.Sent     `json:"sent,omitempty"`
+	Received *transport.Received `json:"received,omitempty"`
+}
+
+// hiccups is how a CPU holds up a program that does nothing but read the clock: interrupts, other
+// programs, the host of a virtual machine, Go's own runtime. No latency measured on that CPU can be
+// better than that.
+type hiccups struct {
+	Gaps   *hist.Times `json:"gaps"`   // between successive readings
+	Stalls int64       `json:"stalls"` // gaps longer than stall
+	LostNs int64       `json:"lost_ns"`
+	SpanNs int64       `json:"span_ns"`
 }

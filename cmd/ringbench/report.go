@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/tickring/tickring/cmd/ringbench/hist"
 	"github.com/tickring/tickring/hugepages"
 	"github.com/tickring/tickring/internal/clock"
 )
@@ -13,10 +14,12 @@ import (
 type report struct {
 	Host        host           `json:"host"`
 	Clock       clock.Clock    `json:"clock"`
+	Compiler    string         `json:"compiler"` // of the C++ client; empty if there is none, or none was needed
 	Pages       pagesReport    `json:"pages"`
 	Placement   placement      `json:"placement"`
 	Ring        ringReport     `json:"ring"`
 	Records     string         `json:"records"` // where they came from
+	Rounds      roundsReport   `json:"rounds"`
 	Hiccups     []hiccupReport `json:"hiccups"` // of the writer's CPU, then each reader's
 	Results     []result       `json:"results"`
 	TookSeconds float64        `json:"took_seconds"`
@@ -36,6 +39,14 @@ type ringReport struct {
 	Wait         string `json:"wait"`
 }
 
+// roundsReport is what the limit said about the rounds.
+type roundsReport struct {
+	Rounds  int `json:"rounds"`
+	Near    int `json:"near"` // 0 of near and of far: the distance never changed
+	Far     int `json:"far"`
+	LeftOut int `json:"left_out"` // the distance changed within the round, or another program had a CPU
+}
+
 type hiccupReport struct {
 	P999Ns      int64   `json:"p999_ns"` // of the times between two readings of the clock
 	MaxNs       int64   `json:"max_ns"`
@@ -44,62 +55,62 @@ type hiccupReport struct {
 }
 
 func (h *hiccups) report() hiccupReport {
-	p999, _ := h.Gaps.percentile(99.9, h.Gaps.count())
-	return hiccupReport{P999Ns: p999, MaxNs: h.Gaps.max, Stalls: h.Stalls, LostPercent: 100 * h.lost()}
+	p999, _ := h.Gaps.Percentile(99.9, h.Gaps.Count())
+	return hiccupReport{P999Ns: p999, MaxNs: h.Gaps.Max(), Stalls: h.Stalls, LostPercent: 100 * h.lost()}
 }
 
-// quantiles of times in ns; null where too few samples lie beyond.
-type quantiles struct {
-	MinNs   *int64 `json:"min_ns"`
-	P50Ns   *int64 `json:"p50_ns"`
-	P90Ns   *int64 `json:"p90_ns"`
-	P99Ns   *int64 `json:"p99_ns"`
-	P999Ns  *int64 `json:"p999_ns"`
-	P9999Ns *int64 `json:"p9999_ns"`
-	MaxNs   *int64 `json:"max_ns"`
-}
-
-// quantiles of t, whose samples tell of n events.
-func (t *times) quantiles(n int64) (q quantiles) {
-	if t.count() == 0 {
-		return q
-	}
-	q.MinNs, q.MaxNs = &t.min, &t.max
-	for _, p := range []struct {
-		percent float64
-		to      **int64
-	}{{50, &q.P50Ns}, {90, &q.P90Ns}, {99, &q.P99Ns}, {99.9, &q.P999Ns}, {99.99, &q.P9999Ns}} {
-		if ns, ok := t.percentile(p.percent, n); ok {
-			*p.to = &ns
-		}
-	}
-	return q
-}
-
-// result is what came of a case. Times are of latency only; null in the others.
+// result is what came of a case, over one transport, in the rounds of one distance. Times are of latency only; null in
+// the others.
 type result struct {
 	Case        string   `json:"case"`
 	Transport   string   `json:"transport"`
-	Process     string   `json:"process"`
+	Process     string   `json:"process"` // of the two ends: "separate" or "in-process"
 	RecordBytes int      `json:"record_bytes"`
-	RateHz      *float64 `json:"rate_hz"` // asked for; null: as fast as possible
-	Batch       int      `json:"batch"`   // records per publish and, at most, per poll
+	RateHz      *float64 `json:"rate_hz"` // asked for; null: as fast as possible, or not steady
+	Batch       int      `json:"batch"`   // records that are sent at once
 	Readers     int      `json:"readers"`
+	Wait        string   `json:"wait"`      // what the readers do while nothing is new
 	Published   uint64   `json:"published"` // latency: after the warm-up, as all that follows
 	Count       uint64   `json:"count"`     // received by all readers together
-	Missed      uint64   `json:"missed"`    // by all readers together, as the ring told them
-	quantiles
-	Negative   uint64         `json:"negative"`   // times below zero: clocks that disagree; counted as 0
-	Clamped    uint64         `json:"clamped"`    // times too long for the histogram; counted as 100 s
-	MrecPerS   float64        `json:"mrec_per_s"` // published
-	Writer     stay           `json:"writer"`
-	SentLate   *quantiles     `json:"sent_late,omitempty"` // how long after it was due each record was sent; part of the latency
-	Incomplete bool           `json:"incomplete"`          // the writer could not keep the rate and was stopped
-	PerReader  []readerResult `json:"per_reader"`
-	Histogram  string         `json:"histogram,omitempty"` // of the latency in ns: HdrHistogram V2, compressed, base64
+	Missed      uint64   `json:"missed"`    // by all readers together, as the transport told them
+	Torn        uint64   `json:"torn"`      // received half old, half new, from a transport that cannot tell
+	hist.Quantiles
+	MrecPerS float64 `json:"mrec_per_s"` // published
 
-	title string
-	times *times
+	RatioToLimit   *float64 `json:"ratio_to_limit"` // of trimmed means of the latencies of a round: the median …
+	RatioLow       *float64 `json:"ratio_low"`      // … the 10th …
+	RatioHigh      *float64 `json:"ratio_high"`     // … and the 90th percentile over the rounds
+	RatioToCpp     *float64 `json:"ratio_to_cpp"`   // of the latencies, or of the times that a record takes the writer
+	RatioToCppLow  *float64 `json:"ratio_to_cpp_low"`
+	RatioToCppHigh *float64 `json:"ratio_to_cpp_high"`
+
+	Distance      string          `json:"distance"` // "near", "far", or "" where it never changed
+	Rounds        int             `json:"rounds"`   // of this distance
+	RoundsLeftOut int             `json:"rounds_left_out"`
+	CostNs        *costs          `json:"cost_ns,omitempty"`   // of a record, at the writer
+	Negative      uint64          `json:"negative"`            // times below zero: clocks that disagree; counted as 0
+	Clamped       uint64          `json:"clamped"`             // times too long for the histogram; counted as 100 s
+	Incomplete    bool            `json:"incomplete"`          // in most rounds the writer could not keep the rate
+	Note          string          `json:"note,omitempty"`      // why there is nothing, or what to know of it
+	Writer        stay            `json:"writer"`              //
+	SentLate      *hist.Quantiles `json:"sent_late,omitempty"` // how long after it was due each record was sent; part of the latency
+	PerReader     []readerResult  `json:"per_reader"`
+	Histogram     string          `json:"histogram,omitempty"` // of the latency in ns: HdrHistogram V2, compressed, base64
+	PerRound      []roundResult   `json:"per_round"`
+
+	place int // of the case among the others
+	times *hist.Times
+}
+
+// costs are of one record. Each is measured over a group of calls, and contains its part of one reading of the clock.
+type costs struct {
+	P50     *float64 `json:"p50"`
+	P90     *float64 `json:"p90"`
+	P99     *float64 `json:"p99"`
+	Max     *float64 `json:"max"`
+	Mean    float64  `json:"mean_ns"`           // of the whole loop, clock readings included
+	Records int      `json:"records_per_group"` // what was timed at once
+	ClockNs float64  `json:"clock_ns"`          // one reading of the clock: its part of a group's time is in the figures
 }
 
 type readerResult struct {
@@ -107,50 +118,15 @@ type readerResult struct {
 	Missed   uint64  `json:"missed"`
 	MrecPerS float64 `json:"mrec_per_s"` // received
 	stay
-	quantiles
+	hist.Quantiles
 }
 
-// result sums up what came of c.
-func (p played) result(c benchCase, recordBytes int) (result, error) {
-	res := result{
-		Case: c.name, Transport: "tickring", Process: "separate", RecordBytes: recordBytes, Batch: c.batch,
-		Readers: len(p.readers), Published: p.published, Writer: p.writer, title: c.title,
-	}
-	if p.elapsedNs > 0 {
-		res.MrecPerS = 1e3 * float64(p.published) / float64(p.elapsedNs)
-	}
-	for _, f := range p.readers {
-		one := readerResult{Received: f.Received, Missed: f.Missed, stay: f.stay}
-		if c.latency {
-			one.Received, one.Missed = uint64(f.Latency.count()), f.Missed-f.MissedWarmup
-			one.quantiles = f.Latency.quantiles(f.Latency.count())
-		}
-		if f.ElapsedNs > 0 {
-			one.MrecPerS = 1e3 * float64(f.Received) / float64(f.ElapsedNs)
-		}
-		res.Count += one.Received
-		res.Missed += one.Missed
-		res.PerReader = append(res.PerReader, one)
-	}
-	if !c.latency {
-		return res, nil
-	}
-
-	rate := float64(c.rate)
-	res.RateHz, res.Incomplete = &rate, p.published < c.total
-	res.Published -= min(c.warmup, p.published)
-	res.times = newTimes()
-	for _, f := range p.readers {
-		res.times.add(f.Latency)
-	}
-	// A record that was late was late for all readers: it is one event, however many saw it.
-	res.quantiles = res.times.quantiles(res.times.count() / int64(len(p.readers)))
-	res.Negative, res.Clamped = res.times.negative, res.times.clamped
-	late := c.sentLate.quantiles(c.sentLate.count())
-	res.SentLate = &late
-	encoded, err := res.times.encode()
-	res.Histogram = encoded
-	return res, err
+type roundResult struct {
+	Ratio    *float64 `json:"ratio"` // to the limit
+	P50Ns    *int64   `json:"p50_ns"`
+	MrecPerS float64  `json:"mrec_per_s"`
+	Distance string   `json:"distance"`
+	LeftOut  bool     `json:"left_out"`
 }
 
 // writeJSON writes the report as one object.

@@ -4,9 +4,10 @@ import (
 	"math"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/tickring/tickring/cmd/ringbench/hist"
 )
 
 func TestNumbersForPeople(t *testing.T) {
@@ -26,35 +27,52 @@ func TestNumbersForPeople(t *testing.T) {
 	}
 }
 
-func TestShape(t *testing.T) {
-	assert.Equal(t, "no samples", shape(newTimes()))
-	h := newTimes()
-	h.record(100)
-	assert.Contains(t, shape(h), "100 ns |█")
-	for range 1000 {
-		h.record(10_000)
-	}
-	line := shape(h)
-	picture := strings.Split(line, "|")[1]
-	assert.Equal(t, shapeWidth, utf8.RuneCountInString(picture))
-	assert.True(t, strings.HasPrefix(picture, "▂"), line)
-	assert.True(t, strings.HasSuffix(picture, "█"), line)
-	h.record(-5) // below the axis, not off the picture
-	h.record(2 * highest)
-	assert.NotPanics(t, func() { shape(h) })
-}
-
-// What takes from the worth of the figures stands above them.
+// What takes from the worth of the figures stands beside them.
 func TestWarnings(t *testing.T) {
 	minus := int64(-12)
-	res := result{Missed: 1234, Incomplete: true, MrecPerS: 7.5, Negative: 3, Clamped: 2, PerReader: []readerResult{{stay: stay{Moved: true}}}}
+	res := result{
+		Missed: 1234, Torn: 5, Incomplete: true, MrecPerS: 7.5, Negative: 3, Clamped: 2, Note: "odd",
+		PerReader: []readerResult{{stay: stay{Moved: true}}},
+	}
 	res.MinNs = &minus
 	var loud text
-	loud.warnings(res)
-	for _, part := range []string{"1,234 RECORDS MISSED", "COULD NOT KEEP THE RATE", "3 LATENCIES BELOW ZERO", "12 ns at least", "2 latencies of more than 100 s", "moved by the Go runtime"} {
+	loud.warnings(&res)
+	for _, part := range []string{
+		"1,234 RECORDS MISSED", "5 RECORDS TORN", "COULD NOT KEEP THE RATE", "3 LATENCIES BELOW ZERO", "12 ns at least",
+		"2 latencies of more than 100 s", "moved by the Go runtime", "odd",
+	} {
 		assert.Contains(t, loud.String(), part)
 	}
 	var quiet text
-	quiet.warnings(result{PerReader: []readerResult{{}}})
+	quiet.warnings(&result{PerReader: []readerResult{{}}})
 	assert.Empty(t, quiet.String())
+}
+
+// A row is named by what tells it from the others of its table.
+func TestRowNames(t *testing.T) {
+	rate := func(hz float64) *float64 { return &hz }
+	table := []result{
+		{Transport: "tickring", RateHz: rate(1e6), Batch: 1, Readers: 1, Wait: "spin"},
+		{Transport: "tickring", RateHz: rate(2.5e4), Batch: 1, Readers: 2, Wait: "spin", Distance: "far"},
+	}
+	assert.Equal(t, "tickring 1M/s 1 reader", table[0].rowName(table))
+	assert.Equal(t, "tickring 25k/s 2 readers far", table[1].rowName(table))
+	assert.Equal(t, "tickring", table[0].rowName(table[:1]))
+}
+
+// No percentile is printed that too few samples lie beyond, and 4 KiB pages are not called huge.
+func TestTextIsHonest(t *testing.T) {
+	h := hist.New()
+	for range 50 {
+		h.Record(100)
+	}
+	r := report{Results: []result{{Case: caseLatency, Transport: transportRing, Readers: 1, PerReader: []readerResult{{}}, times: h}}}
+	r.Results[0].Quantiles = h.Quantiles(50)
+	r.Pages.Writer.PageBytes = 4096
+	r.Pages.Writer.Backing = "tmpfs"
+	r.Ring.Slots = 2
+	var out strings.Builder
+	assert.NoError(t, writeText(&out, &r))
+	assert.Contains(t, out.String(), "4 KiB pages (tmpfs), 0 bytes on huge ones")
+	assert.Equal(t, 4, strings.Count(out.String(), tooFew), "p90 and above")
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tickring/tickring/hugepages"
 )
@@ -13,14 +14,8 @@ import (
 func writeText(w io.Writer, r *report) error {
 	t := &text{}
 	t.conditions(r)
-	throughput := r.Results
-	if r.Results[0].times != nil {
-		t.latency(r.Results[0], r.Hiccups)
-		throughput = r.Results[1:]
-	} else {
-		t.section("LATENCY: not measured. At --rate max records only wait for one another: give a rate")
-	}
-	t.throughput(throughput)
+	t.roundsAndHiccups(r)
+	t.results(r.Results)
 	t.section("took %.1f s", r.TookSeconds)
 	if _, err := io.WriteString(w, t.String()); err != nil {
 		return fmt.Errorf("write the report: %w", err)
@@ -32,6 +27,8 @@ func writeText(w io.Writer, r *report) error {
 type text struct{ strings.Builder }
 
 const headingWidth = 15
+
+const nameWidth = 26 // of rows
 
 // entry writes lines, the first of them beside a heading.
 func (t *text) entry(heading, format string, a ...any) {
@@ -45,13 +42,16 @@ func (t *text) entry(heading, format string, a ...any) {
 func (t *text) section(format string, a ...any) { fmt.Fprintf(t, "\n"+format+"\n", a...) }
 
 // row writes a row of a table.
-func (t *text) row(heading string, cells []string) {
-	fmt.Fprintf(t, "%-*s", headingWidth, heading)
+func (t *text) row(heading string, cells ...string) {
+	var line strings.Builder
+	fmt.Fprintf(&line, "%-*s", nameWidth, heading)
 	for _, c := range cells {
-		fmt.Fprintf(t, "%11s", c)
+		line.WriteString(strings.Repeat(" ", max(1, cellWidth-utf8.RuneCountInString(c))) + c)
 	}
-	t.WriteByte('\n')
+	t.WriteString(strings.TrimRight(line.String(), " ") + "\n")
 }
+
+const cellWidth = 10
 
 // conditions is what the figures depend on.
 func (t *text) conditions(r *report) {
@@ -69,8 +69,14 @@ func (t *text) conditions(r *report) {
 	if r.Clock.Fallback != "" {
 		t.entry("", "the cycle counter is not used: %s", r.Clock.Fallback)
 	}
+	if r.Compiler != "" {
+		t.entry("C++", "compiled by %s -O2", r.Compiler)
+	}
 	t.pages(r.Pages)
 	t.placement(r.Placement, h.Virtualised)
+	if r.Ring.Slots == 0 {
+		return
+	}
 	t.entry("ring", "%s slots of %d bytes for records of %d, %s in all; readers wait: %s; %s", count(r.Ring.Slots),
 		r.Ring.SlotBytes, r.Ring.RecordBytes, size(r.Ring.SegmentBytes), r.Ring.Wait, r.Records)
 }
@@ -95,6 +101,9 @@ func (t *text) pages(p pagesReport) {
 func (t *text) placement(p placement, virtualised string) {
 	if p.Pinned {
 		t.entry("placement", "writer pinned to CPU %d, readers to %s", *p.Writer, strings.Trim(fmt.Sprint(p.Readers), "[]"))
+		if p.Note != "" {
+			t.entry("", "%s", p.Note)
+		}
 	} else {
 		t.entry("placement", "%s", p.Note)
 	}
@@ -107,110 +116,31 @@ func (t *text) placement(p placement, virtualised string) {
 	}
 }
 
-func (t *text) latency(res result, hiccups []hiccupReport) {
-	t.section("LATENCY  from when a record was due until a reader had it; a record sent late counts as late")
-	t.entry("records", "%s/s: %s published, %s received by %s, %s missed, none torn or wrong", number(*res.RateHz),
-		count(res.Published), count(res.Count), plural(res.Readers, "reader"), count(res.Missed))
-	t.warnings(res)
-	t.row("", []string{"min", "p50", "p90", "p99", "p99.9", "p99.99", "max"})
-	t.row("latency", res.quantiles.texts())
-	if len(res.PerReader) > 1 {
-		for i, one := range res.PerReader {
-			t.row(fmt.Sprintf("  reader %d", i+1), one.quantiles.texts())
-		}
+// roundsAndHiccups is how good the machine was meanwhile.
+func (t *text) roundsAndHiccups(r *report) {
+	line := fmt.Sprintf("%d, in each of them everything, in changing order; ", r.Rounds.Rounds)
+	if r.Rounds.Near+r.Rounds.Far == 0 {
+		line += "the CPUs' distance did not change"
+	} else {
+		line += fmt.Sprintf("%d with the CPUs near each other, %d far", r.Rounds.Near, r.Rounds.Far)
 	}
-	t.row("  sent late by", res.SentLate.texts())
-	t.entry("shape", "%s", shape(res.times))
-	t.row("hiccups", []string{"p99.9", "max", "over 1 µs", "time lost", "preempted"})
-	for i, h := range hiccups {
-		name, preempted := "writer's CPU", res.Writer.Preempted
+	if r.Rounds.LeftOut > 0 {
+		line += fmt.Sprintf("; %d left out, because that changed meanwhile or another program had a CPU", r.Rounds.LeftOut)
+	}
+	t.entry("rounds", "%s", line)
+	for i, h := range r.Hiccups {
+		name := "the writer's CPU"
 		if i > 0 {
-			name, preempted = fmt.Sprintf("reader %d's", i), res.PerReader[i-1].Preempted
+			name = fmt.Sprintf("reader %d's", i)
 		}
-		t.row(name, []string{duration(h.P999Ns), duration(h.MaxNs), fmt.Sprint(h.Stalls), fmt.Sprintf("%.3f %%", h.LostPercent), orUnknown(counted(preempted))})
-	}
-	t.entry("", "how long %v of only reading the clock was held up before; and how often in the measurement the\nkernel gave the CPU to another thread. The tail above cannot be better than this machine.", hiccupTime)
-}
-
-// warnings tell what makes the latencies worth less than they seem.
-func (t *text) warnings(res result) {
-	if res.Missed > 0 {
-		t.entry("", "!! %s RECORDS MISSED: a reader was lapped, and the longest latencies are not among those below", count(res.Missed))
-	}
-	if res.Incomplete {
-		t.entry("", "!! THE WRITER COULD NOT KEEP THE RATE, it came to %.3f M/s: the latencies are those of a growing queue", res.MrecPerS)
-	}
-	if res.Negative > 0 {
-		t.entry("", "!! %s LATENCIES BELOW ZERO, counted as 0: the CPUs' clocks disagree by %s at least", count(res.Negative), duration(-*res.MinNs))
-	}
-	moved := res.Writer.Moved
-	for _, one := range res.PerReader {
-		moved = moved || one.Moved
-	}
-	if moved {
-		t.entry("", "!! a loop was moved by the Go runtime to another thread, off the CPU that it was pinned to")
-	}
-	if res.Clamped > 0 {
-		t.entry("", "!! %s latencies of more than %s, counted as that", count(res.Clamped), duration(highest))
-	}
-}
-
-func (t *text) throughput(results []result) {
-	t.section("THROUGHPUT  as fast as the writer can, whether or not readers keep up; none torn or wrong")
-	t.row("", []string{"published", "received", "by", "", "missed"})
-	for _, res := range results {
-		_, heading, _ := strings.Cut(res.title, ", ")
-		published := fmt.Sprintf("%.1f M/s", res.MrecPerS)
-		for i, one := range res.PerReader {
-			t.row(heading, []string{
-				published, fmt.Sprintf("%.1f M/s", one.MrecPerS), fmt.Sprintf("reader %d", i+1),
-				fmt.Sprintf("%.1f %%", 100*float64(one.Missed)/float64(max(1, one.Received+one.Missed))), " " + count(one.Missed),
-			})
-			heading, published = "", ""
+		heading := ""
+		if i == 0 {
+			heading = "hiccups"
 		}
+		t.entry(heading, "%-16s held up a loop that only reads the clock for up to %s, p99.9 %s; %d times over 1 µs; %.3f %% lost",
+			name, duration(h.MaxNs), duration(h.P999Ns), h.Stalls, h.LostPercent)
 	}
-}
-
-// texts are the cells of a table.
-func (q quantiles) texts() []string {
-	var cells []string
-	for _, ns := range []*int64{q.MinNs, q.P50Ns, q.P90Ns, q.P99Ns, q.P999Ns, q.P9999Ns, q.MaxNs} {
-		if ns == nil {
-			cells = append(cells, "too few")
-		} else {
-			cells = append(cells, duration(*ns))
-		}
-	}
-	return cells
-}
-
-const shapeWidth = 48
-
-// shape draws how often which latency was, both on logarithmic scales.
-func shape(t *times) string {
-	if t.count() == 0 {
-		return "no samples"
-	}
-	low, high := math.Log(float64(max(1, t.min))), math.Log(float64(max(2, t.max)))
-	var columns [shapeWidth]int64
-	most := int64(0)
-	for _, bar := range t.histogram.Distribution() {
-		at := (math.Log(float64(max(1, bar.From))) - low) / max(high-low, 1e-9)
-		column := min(max(0, int(at*shapeWidth)), shapeWidth-1)
-		columns[column] += bar.Count
-		most = max(most, columns[column])
-	}
-	var s strings.Builder
-	levels := []rune("▁▂▃▄▅▆▇█")
-	for _, n := range columns {
-		if n == 0 {
-			s.WriteByte(' ')
-			continue
-		}
-		level := math.Log1p(float64(n)) / math.Log1p(float64(most)) * float64(len(levels)-1)
-		s.WriteRune(levels[int(math.Round(level))])
-	}
-	return fmt.Sprintf("%s |%s| %s  (both scales logarithmic)", duration(t.min), s.String(), duration(t.max))
+	t.entry("", "No tail below can be better than that.")
 }
 
 // duration writes ns with three digits.
@@ -267,14 +197,6 @@ func number(v float64) string {
 		whole += strings.TrimPrefix(fmt.Sprintf("%.2f", fraction), "0")
 	}
 	return whole
-}
-
-// counted is empty if n is negative: unknown.
-func counted(n int64) string {
-	if n < 0 {
-		return ""
-	}
-	return fmt.Sprint(n)
 }
 
 func plural(n int, word string) string {
