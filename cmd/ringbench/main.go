@@ -38,7 +38,7 @@ func main() {
 }
 
 func command() *cobra.Command {
-	c := defaultConfig()
+	c, also := defaultConfig(), &shown{}
 	all := modes()
 	cmd := &cobra.Command{
 		Use:   "ringbench",
@@ -73,26 +73,31 @@ it on an otherwise idle machine, with more CPUs than readers.`,
   ringbench --feed recording.pcapng.gz --speed 10   # a recording's own bursts, ten times as fast
   ringbench --rate max --duration 3s     # throughput only
   ringbench rivals                       # against sockets, pipes, queues …
-  ringbench --json > result.json         # for programs`,
+  ringbench --html report.html           # a page with charts
+  ringbench --json > result.json         # for programs, report and compare`,
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true, // an error says itself what is wrong
 		SilenceErrors: true, // main prints it
-		RunE:          func(cmd *cobra.Command, _ []string) error { return measure(cmd.Context(), c, all[0]) },
+		RunE:          func(cmd *cobra.Command, _ []string) error { return measure(cmd.Context(), c, all[0], also) },
 	}
 	cmd.SetContext(context.Background())
 	cmd.CompletionOptions.DisableDefaultCmd = true
-	c.flags(cmd.PersistentFlags())
+	c.flags(cmd.Flags())
+	also.flags(cmd.Flags())
 	for _, m := range all[1:] {
-		cmd.AddCommand(&cobra.Command{
+		sub := &cobra.Command{
 			Use:     m.name,
 			Short:   m.short,
 			Long:    m.description(),
 			Example: m.example,
 			Args:    cobra.NoArgs,
-			RunE:    func(cmd *cobra.Command, _ []string) error { return measure(cmd.Context(), c, m) },
-		})
+			RunE:    func(cmd *cobra.Command, _ []string) error { return measure(cmd.Context(), c, m, also) },
+		}
+		c.flags(sub.Flags())
+		also.flags(sub.Flags())
+		cmd.AddCommand(sub)
 	}
-	cmd.AddCommand(&cobra.Command{
+	cmd.AddCommand(reportCommand(), compareCommand(), &cobra.Command{
 		Use:    peerCommand,
 		Short:  "Send or receive as ordered on standard input (ringbench starts this itself)",
 		Args:   cobra.NoArgs,
@@ -110,9 +115,9 @@ func (m mode) description() string {
 	return m.short + ".\n\n" + m.long
 }
 
-func measure(ctx context.Context, c *config, m mode) error {
+func measure(ctx context.Context, c *config, m mode, also *shown) error {
 	c.mode = m
-	if err := c.check(); err != nil {
+	if err := errors.Join(c.check(), also.check()); err != nil {
 		return err
 	}
 	if runtime.GOOS != "linux" {
@@ -124,10 +129,11 @@ func measure(ctx context.Context, c *config, m mode) error {
 	if err != nil {
 		return err
 	}
+	write := writeText
 	if c.json {
-		return writeJSON(os.Stdout, r)
+		write = writeJSON
 	}
-	return writeText(os.Stdout, r)
+	return errors.Join(write(os.Stdout, r), also.ofRun(r))
 }
 
 // progress returns what prints a line of progress: only for somebody who looks on, or asks.
