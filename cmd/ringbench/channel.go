@@ -17,7 +17,8 @@ import (
 type channel struct {
 	id        int
 	transport string
-	doorbell  bool // of a ring: readers can block
+	doorbell  bool   // of a ring: readers can block
+	slots     uint64 // of a ring
 	missing   error
 
 	memory        *stage.Memory
@@ -34,9 +35,9 @@ const namePrefix = "ringbench-"
 func newName() string { return fmt.Sprintf("/%s%d-%s", namePrefix, os.Getpid(), rand.Text()) }
 
 // make makes the channel. What cannot be had here is not an error of the run.
-func (ch *channel) make(slots uint64, pages hugepages.Policy) (err error) {
+func (ch *channel) make(pages hugepages.Policy) (err error) {
 	if _, ok := rings[ch.transport]; ok {
-		return ch.makeRing(slots, pages)
+		return ch.makeRing(pages)
 	}
 	if ch.transport == transportChannel {
 		return nil
@@ -51,8 +52,11 @@ func (ch *channel) make(slots uint64, pages hugepages.Policy) (err error) {
 }
 
 // makeRing makes a segment without a writer, whatever the language of those who will use it.
-func (ch *channel) makeRing(slots uint64, pages hugepages.Policy) (err error) {
-	if ch.geometry, err = ring.GeometryOf[ring.TradingData](slots); err != nil {
+func (ch *channel) makeRing(pages hugepages.Policy) (err error) {
+	if ch.geometry, err = ring.GeometryOf[ring.TradingData](ch.slots); err != nil {
+		return err
+	}
+	if ch.memory, err = stage.New(pageBytes); err != nil { // for a word of the receiver to a sender that waits
 		return err
 	}
 	name := newName()

@@ -41,6 +41,10 @@ func (b *conductor) report(r *report) error {
 			place[t.name] = i
 		}
 		found := false
+		distances := distances
+		if t.alone { // nothing goes from one CPU to the other
+			distances = []string{rounds.One}
+		}
 		for k, d := range distances {
 			res, ok, err := b.resultOf(t, d, labels)
 			if err != nil {
@@ -98,7 +102,7 @@ func (b *conductor) resultOf(t *trial, distance string, labels []rounds.Label) (
 	}
 	if t.missing != nil {
 		res.Note, res.Distance = t.missing.Error(), rounds.One
-		return res, distance == distancesOf(labels)[0], nil //nolint:nilerr // the row says why
+		return res, t.alone || distance == distancesOf(labels)[0], nil //nolint:nilerr // the row says why
 	}
 	s := newSum(t)
 	cpp := b.twin(t, transportCpp)
@@ -110,12 +114,12 @@ func (b *conductor) resultOf(t *trial, distance string, labels []rounds.Label) (
 		if t.paced() && t != b.limit {
 			ratio = o.mean / b.limitOf(t, o.round)
 		}
-		res.PerRound = append(res.PerRound, o.perRound(ratio, label))
+		res.PerRound = append(res.PerRound, o.perRound(t, ratio, label))
 		if label.LeftOut {
 			res.RoundsLeftOut++
 			continue
 		}
-		if label.Distance != distance {
+		if label.Distance != distance && !t.alone {
 			continue
 		}
 		if err := s.add(t, o); err != nil {
@@ -170,8 +174,11 @@ func (b *conductor) limitOf(t *trial, round int) float64 {
 	return b.limits[round].Mean()
 }
 
-func (o *outcome) perRound(ratio float64, label rounds.Label) roundResult {
+func (o *outcome) perRound(t *trial, ratio float64, label rounds.Label) roundResult {
 	r := roundResult{MrecPerS: perSecond(o.published, o.elapsedNs), Distance: label.Distance, LeftOut: label.LeftOut}
+	if t.alone {
+		r.MrecPerS = 1e3 / o.mean
+	}
 	if !math.IsNaN(ratio) && !math.IsInf(ratio, 0) {
 		r.Ratio = &ratio
 	}
@@ -288,6 +295,9 @@ func (s *sum) finish(t *trial, res *result) (err error) {
 	if t.cost {
 		res.CostNs = costsOf(s, t)
 	}
+	if t.alone {
+		res.MrecPerS = 1e3 / res.CostNs.Mean
+	}
 	if !t.paced() || s.latencies.Count() == 0 {
 		return nil
 	}
@@ -302,10 +312,7 @@ func (s *sum) finish(t *trial, res *result) (err error) {
 }
 
 func costsOf(s *sum, t *trial) *costs {
-	c := &costs{Mean: s.totalMean / float64(max(1, s.slices)), Records: transport.CostGroup}
-	if t.batch > 1 {
-		c.Records = t.batch
-	}
+	c := &costs{Mean: s.totalMean / float64(max(1, s.slices)), Records: t.group}
 	q := s.sender.Quantiles(s.sender.Count())
 	for _, one := range []struct {
 		from *int64
@@ -334,6 +341,8 @@ func (b *conductor) note(t *trial) string {
 	switch {
 	case t.transport == transportAtomics:
 		return "loses records that the reader does not look at in time, and cannot tell a torn one"
+	case t.alone:
+		return fmt.Sprintf("a ring of %s slots; the ends take turns", count(t.slots))
 	case b.placement.shares(t.readers):
 		return fmt.Sprintf("%s share CPUs with other processes", plural(t.readers, "reader"))
 	}

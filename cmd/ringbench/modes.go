@@ -70,7 +70,9 @@ says more of the kernel's scheduling than of the ring.`,
 		},
 		{
 			name: "throughput", duration: 2 * time.Second, trials: (*conductor).throughput,
-			short: "As fast as the writer can, one by one and in batches, with what the readers missed",
+			short: "As fast as the writer can, with what the readers missed; and as fast as a reader can that loses nothing",
+			long: `One by one and in batches. The writer of a ring waits for nobody, and a reader that is slower misses records. In the
+case "lossless" a loop of the benchmark's own has the writer wait for what the reader tells it, and nothing may be lost.`,
 		},
 		{
 			name: "cost", duration: 2 * time.Second, trials: (*conductor).cost,
@@ -78,6 +80,16 @@ says more of the kernel's scheduling than of the ring.`,
 			long: `Each call would be too short for the clock, so groups of 16 are timed (of one batch, where batches are published), each
 between two readings of the clock. A group contains one reading, whose own time is printed beside: nothing is
 subtracted. The mean is of the whole loop.`,
+		},
+		{
+			name: "calls", duration: 4 * time.Second, trials: (*conductor).calls,
+			short: "What publish and poll take by themselves, in Go and in C++: by this the hot path is judged",
+			long: `A process publishes into a ring of 4,096 slots, which stays in its cache, while nobody reads; then another polls the
+records that are there, over and over. Neither waits for the other or for a line of the other's cache, and nothing is
+done to a record: what is left is the calls. Each round has both languages, in changing order, and the ratio is of the
+trimmed means of 960 calls (or 15 batches of 64) at a time. What was published is read back and compared, and every
+poll must find its record.`,
+			example: "  ringbench calls --json > before.json   # change the hot path, then\n  ringbench calls --json > after.json && ringbench compare before.json after.json",
 		},
 		{
 			name: "slow", duration: 1500 * time.Millisecond, trials: (*conductor).slow,
@@ -133,7 +145,7 @@ func (b *conductor) ordinary() []*trial {
 	if b.config.source.Feed != "" && b.config.speed > 0 {
 		trials = b.feeds()
 	}
-	trials = append(trials, b.throughput()...)
+	trials = append(trials, b.unthrottled()...)
 	return append(trials, b.costTrial(1, 1), b.costTrial(1, b.config.batch))
 }
 
@@ -177,7 +189,20 @@ func (b *conductor) feed(via ...string) (trials []*trial) {
 	return trials
 }
 
-func (b *conductor) throughput() (trials []*trial) {
+// throughput is as fast as the writer can, and then as fast as the reader can take it.
+func (b *conductor) throughput() []*trial {
+	trials := b.unthrottled()
+	for _, t := range b.unthrottled() {
+		window := transport.WindowOf(b.config.slots, t.batch)
+		if t.readers == 1 && t.wait == waitSpin && window > 0 {
+			t.name, t.window = caseLossless, window
+			trials = append(trials, t)
+		}
+	}
+	return trials
+}
+
+func (b *conductor) unthrottled() (trials []*trial) {
 	for _, batch := range []int{1, b.config.batch} {
 		for _, v := range []string{transportRing, transportCpp} {
 			t := b.asConfigured(b.fullTrial(caseThroughput, v, batch))
@@ -300,8 +325,33 @@ func (b *conductor) slow() []*trial {
 
 func (b *conductor) costTrial(readers, batch int) *trial {
 	t := b.fullTrial(caseWriterCost, transportRing, batch)
-	t.readers, t.cost = readers, true
+	t.readers, t.cost, t.group = readers, true, transport.CostGroup
+	if batch > 1 {
+		t.group = batch
+	}
 	return t
+}
+
+const (
+	aloneSlots  = 4096 // 128 KiB: in the second-level cache
+	alonePeriod = 960  // records that are timed at once
+)
+
+// calls are publish and poll alone, of as many records as make whole batches.
+func (b *conductor) calls() (trials []*trial) {
+	for _, name := range []string{casePublish, casePoll} {
+		for _, batch := range []int{1, minBatch} {
+			for _, v := range []string{transportRing, transportCpp} {
+				t := b.fullTrial(name, v, batch)
+				t.alone, t.cost, t.slots = true, true, aloneSlots
+				t.group = min(alonePeriod, int(b.tape.period)) / batch * batch
+				if t.group > 0 {
+					trials = append(trials, t)
+				}
+			}
+		}
+	}
+	return trials
 }
 
 func (b *conductor) cost() (trials []*trial) {

@@ -117,25 +117,26 @@ func (p *peer) attach(a *attachOrder) (err error) {
 
 // open takes an end of a channel.
 func (p *peer) open(o *openOrder) (*opened, error) {
-	if _, rings := rings[o.Transport]; rings {
-		return p.openRing(o)
-	}
 	if o.Transport == transportChannel {
 		p.senders[o.Channel], p.receivers[o.Channel] = pairOf(transport.NewChannel())
 		return &opened{}, nil
 	}
+	_, isRing := rings[o.Transport]
 	r, ok := rivals[o.Transport]
-	if !ok {
+	if !ok && !isRing {
 		return nil, fmt.Errorf("no transport %q", o.Transport)
 	}
 	p.sleeps[o.Channel] = r.sleeps
 	var words []uint64
-	if r.bytes > 0 {
+	if isRing || r.bytes > 0 {
 		memory, err := stage.Inherit(o.FD, true)
 		if err != nil {
 			return nil, err
 		}
 		words = memory.Words(0)
+	}
+	if isRing {
+		return p.openRing(o, words)
 	}
 	var err error
 	if o.Sends {
@@ -150,7 +151,7 @@ func pairOf(s transport.Sender, r transport.Receiver) (transport.Sender, transpo
 	return s, r
 }
 
-func (p *peer) openRing(o *openOrder) (*opened, error) {
+func (p *peer) openRing(o *openOrder, words []uint64) (*opened, error) {
 	open := segment.Attach
 	if o.Sends {
 		open = segment.OpenWriter
@@ -160,9 +161,9 @@ func (p *peer) openRing(o *openOrder) (*opened, error) {
 		return nil, err
 	}
 	if o.Sends {
-		p.senders[o.Channel], err = transport.NewRingSender(s)
+		p.senders[o.Channel], err = transport.NewRingSender(s, words)
 	} else {
-		p.receivers[o.Channel] = transport.NewRingReceiver(s)
+		p.receivers[o.Channel] = transport.NewRingReceiver(s, words)
 	}
 	if err != nil {
 		return nil, err
@@ -178,10 +179,16 @@ func (p *peer) play(o *readyOrder) (*playedBy, error) {
 	}
 	s := &transport.Slice{
 		Tape: p.tape, Period: p.period, First: o.First, Ticks: o.Ticks, GiveUp: o.GiveUp, Batch: o.Batch, Cost: o.Cost,
-		Slow: o.Slow, Waits: o.Waits, Warmup: o.Warmup, Samples: p.samples, Clock: transport.StamperOf(p.clock),
+		Slow: o.Slow, Window: o.Window, Waits: o.Waits, Warmup: o.Warmup, Samples: p.samples, Clock: transport.StamperOf(p.clock),
 	}
 	if o.Paced {
 		s.Due = p.due[:o.Count]
+	}
+	if o.Alone > 0 {
+		if o.Alone > p.period || o.Alone%uint64(o.Batch) != 0 || len(s.Samples) == 0 {
+			return nil, errors.New("an order for turns that does not fit the score")
+		}
+		s.Alone, s.Period = true, o.Alone
 	}
 	sender, receiver := p.senders[o.Channel], p.receivers[o.Channel]
 	pair := sender != nil && receiver != nil

@@ -17,6 +17,9 @@ func (b *conductor) playSlice(ctx context.Context, t *trial, turn int) error {
 	ready, err := b.crew.ask(ctx, members, func(i int) order {
 		one := o
 		one.Sends = members[i] == t.sender && !t.inProcess()
+		if t.alone && one.Sends != (t.name == casePublish) {
+			one.Ticks = 0 // this end's calls are not timed: it sends, or checks, what must be there
+		}
 		return order{Ready: &one}
 	})
 	if err != nil {
@@ -27,22 +30,37 @@ func (b *conductor) playSlice(ctx context.Context, t *trial, turn int) error {
 			return errProtocol
 		}
 	}
-	start := &goOrder{Base: b.clock.Now() + b.ticks(lead)}
-	if err := b.crew.tell(ctx, members, func(int) order { return order{Go: start} }); err != nil {
-		return err
-	}
-	replies, err := b.collect(ctx, t, members)
-	if err != nil {
-		return err
+	var replies []reply
+	for _, turn := range t.turns() {
+		start := &goOrder{Base: b.clock.Now() + b.ticks(lead)}
+		if err := b.crew.tell(ctx, turn, func(int) order { return order{Go: start} }); err != nil {
+			return err
+		}
+		played, err := b.collect(ctx, t, turn)
+		if err != nil {
+			return err
+		}
+		replies = append(replies, played...)
 	}
 	return b.keep(t, o, members, replies)
+}
+
+// turns are the members that play at once, one group after the other.
+func (t *trial) turns() [][]*member {
+	if t.alone {
+		return [][]*member{{t.sender}, t.receivers}
+	}
+	return [][]*member{t.members()}
 }
 
 // readyFor is the order for a slice, whose due times it writes into the score.
 func (b *conductor) readyFor(t *trial, turn int) readyOrder {
 	o := readyOrder{
 		Channel: t.channel.id, Batch: t.batch, Waits: t.wait, Cost: t.cost, Slow: b.ticks(t.slow), Ticks: b.ticks(t.slice),
-		GiveUp: b.ticks(lagging),
+		GiveUp: b.ticks(lagging), Window: t.window,
+	}
+	if t.alone {
+		o.Alone = uint64(t.group)
 	}
 	if !t.paced() {
 		return o
@@ -97,9 +115,10 @@ func (b *conductor) keep(t *trial, o readyOrder, members []*member, replies []re
 		if played.Sent != nil {
 			sent = *played.Sent
 			out.writer = played.stay
-			if err := b.keepSent(t, &out, sent, samples); err != nil {
-				return err
+			if sent.Samples > len(samples) {
+				return errProtocol
 			}
+			b.keepSent(t, &out, samples[:sent.Samples])
 		}
 		if played.Received != nil {
 			got := *played.Received
@@ -113,6 +132,9 @@ func (b *conductor) keep(t *trial, o readyOrder, members []*member, replies []re
 			if err != nil {
 				return fmt.Errorf("%v: %w", m, err)
 			}
+			if t.name == casePoll {
+				b.keepSent(t, &out, samples[:got.Samples])
+			}
 			one.stay = played.stay
 			out.readers = append(out.readers, one)
 		}
@@ -125,7 +147,7 @@ func (b *conductor) keep(t *trial, o readyOrder, members []*member, replies []re
 		out.p50 = latencies.Quantiles(latencies.Count()).P50Ns
 		out.mean = rounds.TrimmedMean(all) / b.clock.TicksPerNs
 		out.negative, out.clamped = latencies.Negative(), latencies.Clamped()
-	} else if sent.Published > 0 {
+	} else if !t.alone && sent.Published > 0 {
 		out.mean = float64(out.elapsedNs) / float64(sent.Published)
 	}
 	t.outcomes = append(t.outcomes, out)
@@ -136,24 +158,19 @@ func (b *conductor) keep(t *trial, o readyOrder, members []*member, replies []re
 // longest is how much longer than planned a slice takes at most if the writer keeps the rate.
 const longest = 1.1
 
-// keepSent keeps what the sender sampled.
-func (b *conductor) keepSent(t *trial, out *outcome, sent transport.Sent, samples []int64) error {
-	if sent.Samples > len(samples) {
-		return errProtocol
-	}
+// keepSent keeps what the sender sampled, or whoever's calls are timed.
+func (b *conductor) keepSent(t *trial, out *outcome, samples []int64) {
 	out.sender = hist.New()
-	for _, ticks := range samples[:sent.Samples] {
+	for _, ticks := range samples {
 		if t.cost {
-			calls := float64(transport.CostGroup)
-			if t.batch > 1 {
-				calls = float64(t.batch)
-			}
-			out.sender.Record(int64(float64(ticks) / b.clock.TicksPerNs / calls * costUnit))
+			out.sender.Record(int64(float64(ticks) / b.clock.TicksPerNs / float64(t.group) * costUnit))
 		} else {
 			out.sender.Record(b.clock.Nanoseconds(ticks))
 		}
 	}
-	return nil
+	if t.alone {
+		out.mean = rounds.TrimmedMean(samples) / b.clock.TicksPerNs / float64(t.group)
+	}
 }
 
 // keepReceived checks and keeps what a receiver sampled.
@@ -162,12 +179,15 @@ func (b *conductor) keepReceived(t *trial, o readyOrder, got transport.Received,
 ) (readerOutcome, error) {
 	one := readerOutcome{received: got.Received, missed: got.Missed, torn: got.Torn}
 	one.elapsedNs = b.clock.Nanoseconds(int64(got.Ticks))
+	if got.Samples > len(samples) {
+		return one, errProtocol
+	}
 	if !t.paced() {
 		return one, nil
 	}
 	published := got.Received + got.Missed
 	counts, missed := published-min(published, o.Warmup), got.Missed-got.MissedWarmup
-	if got.Samples > len(samples) || uint64(got.Samples)+missed != counts {
+	if uint64(got.Samples)+missed != counts {
 		return one, fmt.Errorf("%d records sent to measure latency, but %d measured and %d reported as missed", counts, got.Samples, missed)
 	}
 	one.received, one.missed = uint64(got.Samples), missed

@@ -53,7 +53,7 @@ type openOrder struct {
 	Transport string `json:"transport"` // what it is
 	Sends     bool   `json:"sends"`     // which end
 	Segment   string `json:"segment"`   // of a ring
-	FD        int    `json:"fd"`        // of anything else
+	FD        int    `json:"fd"`        // of anything else, and of a page beside a ring
 }
 
 type hiccupOrder struct {
@@ -72,6 +72,8 @@ type readyOrder struct {
 	Batch   int    `json:"batch"`
 	Cost    bool   `json:"cost"`
 	Slow    uint64 `json:"slow"`
+	Window  uint64 `json:"window"`
+	Alone   uint64 `json:"alone"` // the period of turns; 0: both ends at once
 	Waits   string `json:"waits"`
 	Warmup  uint64 `json:"warmup"`
 }

@@ -22,7 +22,10 @@ var headings = map[string]string{
 	caseSlowReader:    "with a reader that takes 1 µs for each record",
 	caseStoppedReader: "with a reader that is stopped (SIGSTOP) in the midst of it",
 	caseThroughput:    "as fast as the writer can, whether or not readers keep up",
+	caseLossless:      "as fast as the reader takes it: the writer waits, and nothing may be lost",
 	caseWriterCost:    "ns a record, of publishing as fast as possible",
+	casePublish:       "ns a record, of publishing into a ring in the cache while nobody reads; read back and compared afterwards",
+	casePoll:          "ns a record, of polling records that are there, in the cache; every one must come",
 }
 
 // results are tables, one for each case and kind of figures.
@@ -57,13 +60,16 @@ const (
 
 func (r *result) kind() kind {
 	switch {
-	case r.Case == caseWriterCost || r.Case == caseSlowReader || r.Case == caseStoppedReader:
+	case r.alone() || r.Case == caseWriterCost || r.Case == caseSlowReader || r.Case == caseStoppedReader:
 		return kindCost
-	case r.RateHz == nil && (r.Case == caseThroughput || r.Case == caseFanout):
+	case r.RateHz == nil && (r.Case == caseThroughput || r.Case == caseLossless || r.Case == caseFanout):
 		return kindFull
 	}
 	return kindLatency
 }
+
+// alone tells whether the ends took turns.
+func (r *result) alone() bool { return r.Case == casePublish || r.Case == casePoll }
 
 // rowName tells a row from the others of its table.
 func (r *result) rowName(table []result) string {
@@ -216,15 +222,19 @@ func (t *text) throughput(table []result) {
 }
 
 func (t *text) costs(table []result) {
-	clock := 0.0
-	t.row("", "mean", "p50", "p90", "p99", "max", "× c++", "missed by reader 1")
+	clock, group := 0.0, 0
+	missedHead := "missed by reader 1"
+	if table[0].alone() {
+		missedHead = ""
+	}
+	t.row("", "mean", "p50", "p90", "p99", "max", "× c++", "(10–90 %)", missedHead)
 	for i := range table {
 		r := &table[i]
 		if r.CostNs == nil {
 			t.row(r.rowName(table), "– "+orUnknown(r.Note))
 			continue
 		}
-		clock = r.CostNs.ClockNs
+		clock, group = r.CostNs.ClockNs, max(group, r.CostNs.Records)
 		c, cells := r.CostNs, []string{fmt.Sprintf("%.2f ns", r.CostNs.Mean)}
 		for _, v := range []*float64{c.P50, c.P90, c.P99, c.Max} {
 			if v == nil {
@@ -233,19 +243,32 @@ func (t *text) costs(table []result) {
 				cells = append(cells, costText(*v))
 			}
 		}
-		name := fmt.Sprintf("%s ×%d, %s", r.Transport, r.Batch, plural(r.Readers, "reader"))
+		name := fmt.Sprintf("%s ×%d", r.Transport, r.Batch)
+		if !r.alone() {
+			name += ", " + plural(r.Readers, "reader")
+		}
 		if r.Distance != rounds.One {
 			name += " " + r.Distance
 		}
 		missed := ""
-		if len(r.PerReader) > 0 {
+		if len(r.PerReader) > 0 && !r.alone() {
 			one := r.PerReader[0]
 			missed = fmt.Sprintf("%.1f %%", 100*float64(one.Missed)/float64(max(1, one.Received+one.Missed)))
 		}
-		t.row(name, append(cells, ratioTexts(r)[2], missed)...)
+		between := ""
+		if r.RatioToCpp != nil {
+			between = fmt.Sprintf("%.2f–%.2f", *r.RatioToCppLow, *r.RatioToCppHigh)
+		}
+		t.row(name, append(cells, ratioTexts(r)[2], between, missed)...)
 	}
-	t.row(fmt.Sprintf("timed in groups of %d calls (or one batch), each with one reading of the clock in it, %.1f ns: nothing is subtracted",
-		transport.CostGroup, clock))
+	switch {
+	case table[0].alone():
+		t.row(fmt.Sprintf("timed %d records at a time (batches: %d), with one reading of the clock in each, %.1f ns; mean: of the middle half",
+			group, group/minBatch*minBatch, clock))
+	default:
+		t.row(fmt.Sprintf("timed in groups of %d calls (or one batch), each with one reading of the clock in it, %.1f ns: nothing is subtracted",
+			transport.CostGroup, clock))
+	}
 }
 
 // costText writes a cost, which can be less than a nanosecond.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -10,10 +11,16 @@ import (
 func (b *conductor) staff() error {
 	for _, t := range append([]*trial{b.limit}, b.trials...) {
 		doorbell := t.wait == waitBlock && t.transport == transportRing
-		at := slices.IndexFunc(b.channels, func(ch *channel) bool { return ch.transport == t.transport && ch.doorbell == doorbell })
+		slots := uint64(0)
+		if _, ring := rings[t.transport]; ring {
+			slots = cmp.Or(t.slots, b.config.slots)
+		}
+		at := slices.IndexFunc(b.channels, func(ch *channel) bool {
+			return ch.transport == t.transport && ch.doorbell == doorbell && ch.slots == slots
+		})
 		if at < 0 {
 			at = len(b.channels)
-			ch := &channel{id: at, transport: t.transport, doorbell: doorbell}
+			ch := &channel{id: at, transport: t.transport, doorbell: doorbell, slots: slots}
 			b.channels = append(b.channels, ch)
 			if err := b.makeChannel(ch); err != nil {
 				return fmt.Errorf("%s: %w", t.transport, err)
@@ -53,7 +60,7 @@ func (b *conductor) makeChannel(ch *channel) error {
 		ch.missing = b.cpp.err
 		return nil //nolint:nilerr // the rows say why
 	}
-	return ch.make(b.config.slots, b.config.pages)
+	return ch.make(b.config.pages)
 }
 
 // cast gives a trial the processes that play it.

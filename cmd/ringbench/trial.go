@@ -20,6 +20,9 @@ const (
 	caseSlowReader    = "slow-reader"
 	caseStoppedReader = "stopped-reader"
 	caseThroughput    = "throughput"
+	caseLossless      = "lossless"
+	casePublish       = "publish-alone"
+	casePoll          = "poll-present"
 	caseWriterCost    = "writer-cost"
 )
 
@@ -34,6 +37,10 @@ type trial struct {
 	readers   int
 	wait      string
 	cost      bool          // the sender's calls are timed
+	group     int           // records whose calls are timed at once
+	alone     bool          // the ends take turns; the calls of one are timed
+	window    uint64        // the sender waits for the receiver while more records are unread; 0: never
+	slots     uint64        // of the ring; 0: as many as the flag says
 	slow      time.Duration // that the reader takes over each record
 	stop      bool          // the reader is stopped in the midst of it
 
@@ -51,7 +58,7 @@ func (t *trial) paced() bool { return t.schedule != nil }
 
 // key is the same for trials that differ in their transport only.
 func (t *trial) key() string {
-	return fmt.Sprint(t.name, t.rate, t.batch, t.readers, t.wait, t.cost, t.slow, t.stop)
+	return fmt.Sprint(t.name, t.rate, t.batch, t.readers, t.wait, t.cost, t.slow, t.stop, t.alone, t.window)
 }
 
 // inProcess tells whether both ends are in one process.

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 
+#include <atomic>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -126,7 +127,7 @@ part inherit(int fd, bool writable) {
 }
 
 constexpr int score_fd = 3, samples_fd = 4;
-constexpr std::uint64_t clock_every = 1024, cost_group = 16;
+constexpr std::uint64_t clock_every = 1024, cost_group = 16, progress_every = 64;
 constexpr std::uint64_t end_stamp = ~std::uint64_t{0};
 constexpr std::int32_t end_volume = -1;
 
@@ -143,8 +144,8 @@ TradingData end_of(std::uint64_t published) {
 }
 
 struct slice {
-    bool paced, cost;
-    std::uint64_t count, first, ticks, give_up, batch, slow, warmup, base;
+    bool paced, cost, alone;
+    std::uint64_t count, first, ticks, give_up, batch, slow, warmup, window, base, period;
 };
 
 struct peer {
@@ -157,13 +158,25 @@ struct peer {
     std::int64_t* samples = nullptr;
     std::uint64_t room = 0;
 
+    // How far a receiver is, for a sender that waits for it: a word beside the ring.
+    struct progress {
+        explicit progress(int fd) : shared(inherit(fd, true)), word(shared.at<std::atomic<std::uint64_t>>(0)) {}
+        part shared;
+        std::atomic<std::uint64_t>* word;
+    };
     struct sending_end {
-        explicit sending_end(segment s) : memory(std::move(s)), out(memory) {}
+        sending_end(segment s, int fd) : memory(std::move(s)), out(memory), far(fd) {}
         segment memory;
         writer<TradingData> out;
+        progress far;
+    };
+    struct receiving_end {
+        receiving_end(segment s, int fd) : memory(std::move(s)), far(fd) {}
+        segment memory;
+        progress far;
     };
     std::map<std::int64_t, std::unique_ptr<sending_end>> senders;
-    std::map<std::int64_t, segment> receivers;
+    std::map<std::int64_t, std::unique_ptr<receiving_end>> receivers;
 
     void attach(const order& o) {
         cpu = static_cast<int>(o.number("cpu"));
@@ -193,10 +206,11 @@ struct peer {
 
     void open(const order& o) {
         const std::string name = o.text("segment");
+        const int fd = static_cast<int>(o.number("fd"));
         if (o.flag("sends")) {
-            senders[o.number("channel")] = std::make_unique<sending_end>(segment::take_over(name));
+            senders[o.number("channel")] = std::make_unique<sending_end>(segment::take_over(name), fd);
         } else {
-            receivers.emplace(o.number("channel"), segment::attach(name));
+            receivers[o.number("channel")] = std::make_unique<receiving_end>(segment::attach(name), fd);
         }
         reply("\"opened\":{}");
     }
@@ -291,9 +305,68 @@ struct peer {
         return r;
     }
 
-    std::string send(const slice& s, writer<TradingData>& out) {
+    // As fast as the receiver takes it: like RingSender.waiting.
+    sent waiting(const slice& s, sending_end& to) {
+        const std::uint64_t piece = std::max(s.batch, std::min(clock_every, s.window) / s.batch * s.batch);
+        std::uint64_t at = s.first, n = 0;
+        const std::uint64_t begin = until_moment(s.base);
+        std::uint64_t now = begin;
+        for (; now - begin < s.ticks; now = stamp()) {
+            if (n - to.far.word->load(std::memory_order_acquire) > s.window) {
+                continue;
+            }
+            if (s.batch == 1) {
+                for (std::uint64_t k = 0; k < piece; ++k) {
+                    TradingData& record = tape[at];
+                    record.timestamp = n++;
+                    to.out.publish(record);
+                    at = forward(at);
+                }
+                continue;
+            }
+            for (std::uint64_t k = 0; k < piece / s.batch; ++k) {
+                to.out.publish(stamped(s, at, n), s.batch);
+                n += s.batch;
+                at = (at + s.batch) % period;
+            }
+        }
+        sent r;
+        r.ticks = now - begin;
+        return r;
+    }
+
+    // Publishing while nobody reads: like RingSender.alone.
+    sent alone(const slice& s, writer<TradingData>& out) {
+        for (std::uint64_t i = 0; i < s.period; ++i) {
+            tape[i].timestamp = 0;
+        }
+        sent r;
+        const std::uint64_t begin = until_moment(s.base);
+        for (std::uint64_t start = begin;;) {
+            if (s.batch == 1) {
+                const TradingData* const end = tape.data() + s.period;
+                for (const TradingData* record = tape.data(); record != end; ++record) {
+                    out.publish(*record);
+                }
+            } else {
+                for (std::uint64_t at = 0; at < s.period; at += s.batch) {
+                    out.publish(&tape[at], s.batch);
+                }
+            }
+            const std::uint64_t now = stamp();
+            samples[r.samples++] = static_cast<std::int64_t>(now - start);
+            start = now;
+            if (r.samples == room || now - begin >= s.ticks) {
+                r.ticks = now - begin;
+                return r;
+            }
+        }
+    }
+
+    std::string send(const slice& s, sending_end& to) {
+        writer<TradingData>& out = to.out;
         const std::uint64_t first = out.head();
-        sent r = s.cost ? cost(s, out) : s.paced ? paced(s, out) : full(s, out);
+        sent r = s.alone ? alone(s, out) : s.window > 0 ? waiting(s, to) : s.cost ? cost(s, out) : s.paced ? paced(s, out) : full(s, out);
         r.published = out.head() - first;
         out.publish(end_of(r.published));
         return "\"sent\":{" + field("published", r.published) + ',' + field("ticks", r.ticks) + ',' +
@@ -309,7 +382,7 @@ struct peer {
     void check(const slice& s, received& r, std::uint64_t i, const TradingData& got) const {
         const TradingData& want = tape[r.at];
         const bool beyond = s.paced && i >= s.count;
-        const std::uint64_t moment = beyond ? 0 : s.paced ? s.base + due[i] : i;
+        const std::uint64_t moment = beyond || s.alone ? 0 : s.paced ? s.base + due[i] : i;
         if (__builtin_expect(i != r.next || beyond || got.timestamp != moment || got.volume != want.volume ||
                                  got.valid != want.valid || bits(got.price) != bits(want.price), false)) {
             throw std::runtime_error("torn or wrong record: record " + std::to_string(i) + " came where record " +
@@ -318,7 +391,7 @@ struct peer {
                                      ", its volume " + std::to_string(got.volume) + " and not " + std::to_string(want.volume));
         }
         ++r.next;
-        r.at = forward(r.at);
+        r.at = ++r.at == s.period ? 0 : r.at;
     }
 
     void miss(const slice& s, received& r, std::uint64_t first, std::uint64_t next) const {
@@ -327,7 +400,7 @@ struct peer {
             r.missed_warmup += std::min(next, s.warmup) - first;
         }
         r.next = next;
-        r.at = (s.first + next) % period;
+        r.at = (s.first + next) % s.period;
     }
 
     void end(const slice& s, received& r, const TradingData& last, std::uint64_t now) const {
@@ -346,7 +419,52 @@ struct peer {
         }
     }
 
-    void one_by_one(const slice& s, reader<TradingData>& in, received& r) const {
+    // Polling records that are there, the last ones that were found right: like RingReceiver.alone.
+    void poll_alone(const slice& s, reader<TradingData>& in, std::uint64_t end, received& r) const {
+        if (r.received < s.period) {
+            throw std::runtime_error(std::to_string(r.received) + " records are in the ring, too few to poll");
+        }
+        std::vector<TradingData> batch(s.batch);
+        TradingData record;
+        for (const std::uint64_t begin = stamp(); r.samples < room;) {
+            in.seek(position::at(end - s.period));
+            const std::uint64_t start = stamp();
+            if (s.batch == 1) {
+                for (std::uint64_t k = 0; k < s.period; ++k) {
+                    const bool ready = static_cast<bool>(in.poll(record));
+                    __asm__ volatile("" : : "m"(record));  // somebody uses it: nothing of it may be left out
+                    if (!ready) {
+                        break;
+                    }
+                }
+            } else {
+                for (std::uint64_t k = 0; k < s.period / s.batch; ++k) {
+                    if (!in.poll(batch.data(), s.batch)) {
+                        break;
+                    }
+                    __asm__ volatile("" : : "r"(batch.data()) : "memory");
+                }
+            }
+            const std::uint64_t now = stamp();
+            if (in.position() != end) {
+                throw std::runtime_error("record " + std::to_string(end - 1) + " is in the ring, but polling came to record " +
+                                         std::to_string(in.position()) + " only");
+            }
+            samples[r.samples++] = static_cast<std::int64_t>(now - start);
+            if (now - begin >= s.ticks) {
+                break;
+            }
+        }
+    }
+
+    // Tells a sender that waits; it is null where none does.
+    static void tell(std::atomic<std::uint64_t>* far, const received& r) {
+        if (far != nullptr) {
+            far->store(r.received, std::memory_order_release);
+        }
+    }
+
+    void one_by_one(const slice& s, reader<TradingData>& in, received& r, std::atomic<std::uint64_t>* far) const {
         const std::uint64_t first = in.position();
         TradingData record;
         for (;;) {
@@ -368,11 +486,13 @@ struct peer {
                 samples[r.samples++] = static_cast<std::int64_t>(now - record.timestamp);
             }
             check(s, r, i, record);
-            ++r.received;
+            if (++r.received % progress_every == 0) {
+                tell(far, r);
+            }
         }
     }
 
-    void in_batches(const slice& s, reader<TradingData>& in, received& r) const {
+    void in_batches(const slice& s, reader<TradingData>& in, received& r, std::atomic<std::uint64_t>* far) const {
         const std::uint64_t first = in.position();
         std::vector<TradingData> records(s.batch);
         for (;;) {
@@ -396,6 +516,7 @@ struct peer {
                 check(s, r, got.first + k - first, records[k]);
                 ++r.received;
             }
+            tell(far, r);
         }
     }
 
@@ -412,19 +533,22 @@ struct peer {
     }
 
     void play(const order& o) {
-        slice s{o.flag("paced"), o.flag("cost"), o.count("count"), o.count("first"), o.count("ticks"),
-                o.count("give_up"), o.count("batch"), o.count("slow"), o.count("warmup"), 0};
+        const std::uint64_t turns = o.count("alone");
+        slice s{o.flag("paced"), o.flag("cost"), turns > 0, o.count("count"), o.count("first"),
+                o.count("ticks"), o.count("give_up"), o.count("batch"), o.count("slow"), o.count("warmup"),
+                o.count("window"), 0, turns > 0 ? turns : period};
         const bool sends = o.flag("sends");
         if (s.count > due_count || s.first >= period || s.batch < 1 || period + s.batch > tape.size() || s.slow > 0 ||
-            (s.paced && s.count > room) || o.text("waits") != "spin") {
+            (s.paced && s.count > room) || s.period > period || (s.alone && (s.period % s.batch != 0 || room == 0)) || o.text("waits") != "spin") {
             throw std::runtime_error("an order for a slice that this peer cannot play");
         }
         const std::int64_t channel = o.number("channel");
         std::unique_ptr<reader<TradingData>> in;
         if (!sends) {
             const reader_options spinning{{}, {}, wait_policy::spin()};
-            in = std::make_unique<reader<TradingData>>(receivers.at(channel), spinning);
+            in = std::make_unique<reader<TradingData>>(receivers.at(channel)->memory, spinning);
             in->seek(position::at(in->head()));
+            receivers.at(channel)->far.word->store(0, std::memory_order_release);
         }
         reply("\"ready\":true");
         std::string line;
@@ -435,14 +559,22 @@ struct peer {
         const std::int64_t switches = preemptions();
         std::string what;
         if (sends) {
-            what = send(s, senders.at(channel)->out);
+            what = send(s, *senders.at(channel));
         } else {
             received r;
             r.at = s.first;
+            const std::uint64_t first = in->position();
+            std::atomic<std::uint64_t>* const far = s.window > 0 ? receivers.at(channel)->far.word : nullptr;
             if (s.batch == 1) {
-                one_by_one(s, *in, r);
+                one_by_one(s, *in, r, far);
             } else {
-                in_batches(s, *in, r);
+                in_batches(s, *in, r, far);
+            }
+            if (s.window > 0 && r.missed > 0) {
+                throw std::runtime_error(std::to_string(r.missed) + " records were lost of a sender that waits");
+            }
+            if (s.alone && s.ticks > 0) {
+                poll_alone(s, *in, first + r.received + r.missed, r);
             }
             what = "\"received\":{" + field("received", r.received) + ',' + field("missed", r.missed) + ',' +
                    field("missed_warmup", r.missed_warmup) + ',' + field("ticks", r.ticks) + ',' +

@@ -14,12 +14,15 @@ import (
 // RingReceiver is a ring's reader. Its loops are what a strategy's loop would be: Reader.Next or PollBatch, one look
 // at the record, no allocation.
 type RingReceiver struct {
-	memory ring.Memory
-	reader *ring.Reader[Record]
+	memory   ring.Memory
+	progress *uint64 // told to the sender of slices that lose nothing
+	reader   *ring.Reader[Record]
 }
 
-// NewRingReceiver makes a reader of a ring.
-func NewRingReceiver(m ring.Memory) *RingReceiver { return &RingReceiver{memory: m} }
+// NewRingReceiver makes a reader of a ring. In the first of the words it tells a sender how far it is.
+func NewRingReceiver(m ring.Memory, words []uint64) *RingReceiver {
+	return &RingReceiver{memory: m, progress: &words[0]}
+}
 
 // Ready implements [Receiver].
 func (r *RingReceiver) Ready(s *Slice) error {
@@ -29,6 +32,7 @@ func (r *RingReceiver) Ready(s *Slice) error {
 	}
 	if err == nil {
 		r.reader.Seek(ring.At(r.reader.Head()))
+		release(r.progress, 0)
 	}
 	return err
 }
@@ -36,6 +40,9 @@ func (r *RingReceiver) Ready(s *Slice) error {
 // Receive implements [Receiver].
 func (r *RingReceiver) Receive(s *Slice) (Received, error) {
 	f := follower{reader: r.reader, slice: s, check: s.checks(), first: r.reader.Position()}
+	if s.Window > 0 {
+		f.progress = r.progress
+	}
 	var err error
 	switch {
 	case s.Slow > 0:
@@ -55,17 +62,34 @@ func (r *RingReceiver) Receive(s *Slice) (Received, error) {
 		return f.got, fmt.Errorf("got %d records and lost %d, but the ring says %d and %d", f.got.Received, f.got.Missed,
 			r.reader.Received()-1, r.reader.Missed())
 	}
+	if s.Window > 0 && f.got.Missed > 0 {
+		return f.got, fmt.Errorf("%d records were lost of a sender that waits", f.got.Missed)
+	}
+	if s.Alone && s.Ticks > 0 {
+		return f.got, r.alone(s, &f)
+	}
 	return f.got, nil
 }
 
 // follower takes the records of one slice from the ring.
 type follower struct {
-	reader  *ring.Reader[Record]
-	slice   *Slice
-	check   checker
-	first   uint64 // number, in the ring, of the slice's first record
-	firstAt uint64 // ticks at which the first record was there
-	got     Received
+	reader   *ring.Reader[Record]
+	slice    *Slice
+	check    checker
+	first    uint64 // number, in the ring, of the slice's first record
+	firstAt  uint64 // ticks at which the first record was there
+	got      Received
+	progress *uint64 // where a sender that waits looks; nil: none waits
+}
+
+// progressEvery is how many records a receiver takes before it tells a sender that waits.
+const progressEvery = 64
+
+// tell tells a sender that waits how many records were taken.
+func (f *follower) tell() {
+	if f.progress != nil {
+		release(f.progress, f.got.Received)
+	}
 }
 
 // latencies records how long after it was due each record was there. It returns io.EOF at the slice's end.
@@ -120,7 +144,9 @@ func (f *follower) singles() error {
 		if f.got.Received == 0 {
 			f.firstAt = f.slice.Clock.Now()
 		}
-		f.got.Received++
+		if f.got.Received++; f.got.Received%progressEvery == 0 {
+			f.tell()
+		}
 	}
 }
 
@@ -180,6 +206,7 @@ func (f *follower) batches(buf []Record) error {
 			}
 			f.got.Received++
 		}
+		f.tell()
 		if f.firstAt == 0 && count > 0 {
 			f.firstAt = f.slice.Clock.Now()
 		}

@@ -7,19 +7,24 @@ import (
 // RingSender is a ring's writer. Its loops are what a feed handler's loop would be: the record is filled in and
 // published, nothing is allocated.
 type RingSender struct {
-	out *ring.Writer[Record]
+	out      *ring.Writer[Record]
+	progress *uint64 // of the receiver of slices that lose nothing
 }
 
-// NewRingSender becomes the writer of a ring.
-func NewRingSender(m ring.Memory) (*RingSender, error) {
+// NewRingSender becomes the writer of a ring. The first of the words tells it how far a receiver is.
+func NewRingSender(m ring.Memory, words []uint64) (*RingSender, error) {
 	out, err := ring.NewWriter[Record](m)
-	return &RingSender{out}, err
+	return &RingSender{out, &words[0]}, err
 }
 
 // Send implements [Sender].
 func (w *RingSender) Send(s *Slice) (sent Sent, err error) {
 	first := w.out.Head()
 	switch {
+	case s.Alone:
+		sent = w.alone(s)
+	case s.Window > 0:
+		sent = w.waiting(s)
 	case s.Cost:
 		sent = w.cost(s)
 	case s.Due != nil:

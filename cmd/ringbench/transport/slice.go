@@ -20,6 +20,8 @@ type Slice struct {
 	Batch   int      // records that are sent at once; paced: 1
 	Cost    bool     // the sender measures what its calls take, and not so the receiver
 	Slow    uint64   // ticks that the receiver spends on each record
+	Alone   bool     // the ends take turns, and each times its own calls; no record is stamped
+	Window  uint64   // records that may be unread when the sender goes on: it waits for the receiver; 0: for nobody
 	Waits   string   // what a receiver does while there is nothing: "spin", or as the transport knows it
 	Warmup  uint64   // records, from the first on, that give no sample
 	Samples []int64  // ticks; room for those of all records
@@ -95,7 +97,10 @@ func (c *checker) expect(i uint64) { c.next, c.at = i, (c.slice.First+i)%c.slice
 
 // stamp that record i must have.
 func (c *checker) stamp(i uint64) uint64 {
-	if c.slice.Due == nil {
+	switch {
+	case c.slice.Alone:
+		return 0
+	case c.slice.Due == nil:
 		return i
 	}
 	return c.slice.Base + c.slice.Due[i]

@@ -100,10 +100,10 @@ type ends struct {
 
 func ringEnds(t *testing.T, slots uint64) ends {
 	t.Helper()
-	h := heapOf(t, slots)
-	out, err := NewRingSender(h)
+	h, word := heapOf(t, slots), make([]uint64, 1)
+	out, err := NewRingSender(h, word)
 	require.NoError(t, err)
-	return ends{Sender: out, Receiver: NewRingReceiver(h), loses: true}
+	return ends{Sender: out, Receiver: NewRingReceiver(h, word), loses: true}
 }
 
 func queueEnds(t *testing.T, send, receive *os.File, err error, s func(int) (*MessageSender, error), r func(int) *MessageReceiver) ends {
@@ -215,6 +215,60 @@ func TestCostIsSampled(t *testing.T) {
 			assert.Positive(t, ticks)
 		}
 	}
+}
+
+// Turns: what was published is read back, and every poll finds its record.
+func TestAlone(t *testing.T) {
+	const samples = 10
+	for _, batch := range []int{1, 64} {
+		e := ringEnds(t, 1<<12)
+		s := fullSlice(t, batch)
+		s.Alone, s.Period, s.Samples, s.Ticks = true, 960, make([]int64, samples), math.MaxUint64
+		receiver := s.other()
+		require.NoError(t, e.Ready(receiver))
+		sent, err := e.Send(s)
+		require.NoError(t, err)
+		assert.Equal(t, samples, sent.Samples)
+		assert.EqualValues(t, samples*960, sent.Published)
+		got, err := e.Receive(receiver)
+		require.NoError(t, err)
+		assert.Equal(t, samples, got.Samples)
+		assert.Equal(t, sent.Published, got.Received+got.Missed)
+		assert.GreaterOrEqual(t, got.Received, uint64(960))
+		for i := range samples {
+			assert.Positive(t, s.Samples[i])
+			assert.Positive(t, receiver.Samples[i])
+		}
+	}
+}
+
+// A ring that was not filled is no ring to poll from.
+func TestAloneNeedsItsRecords(t *testing.T) {
+	e := ringEnds(t, 1<<9) // fewer slots than a period
+	s := fullSlice(t, 1)
+	s.Alone, s.Period, s.Samples = true, 960, make([]int64, 1)
+	receiver := s.other()
+	require.NoError(t, e.Ready(receiver))
+	_, err := e.Send(s)
+	require.NoError(t, err)
+	_, err = e.Receive(receiver)
+	assert.ErrorContains(t, err, "too few to poll")
+}
+
+// A sender that waits loses nothing, also through a ring that is small.
+func TestWaitingLosesNothing(t *testing.T) {
+	for _, batch := range []int{1, 3, 64} {
+		for _, slots := range []uint64{256, 1 << 12} {
+			s := fullSlice(t, batch)
+			s.Window = WindowOf(slots, batch)
+			require.Positive(t, s.Window)
+			e := ringEnds(t, slots)
+			sent, got, _ := play(t, e.Sender, e.Receiver, s)
+			assert.Positive(t, sent.Published)
+			assert.Equal(t, sent.Published, got.Received)
+		}
+	}
+	assert.Zero(t, WindowOf(128, 64), "no room")
 }
 
 // A sender that cannot keep the rate stops.
