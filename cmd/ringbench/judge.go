@@ -63,6 +63,7 @@ func (b *conductor) report(r *report) error {
 			r.Results = append(r.Results, res)
 		}
 	}
+	r.Goals = b.goals(labels)
 	slices.SortStableFunc(r.Results, func(x, y result) int { return cmp.Or(x.place-y.place, int(x.kind()-y.kind())) })
 	return nil
 }
@@ -102,7 +103,7 @@ func (b *conductor) resultOf(t *trial, distance string, labels []rounds.Label) (
 	}
 	if t.missing != nil {
 		res.Note, res.Distance = t.missing.Error(), rounds.One
-		return res, t.alone || distance == distancesOf(labels)[0], nil //nolint:nilerr // the row says why
+		return res, t.alone || distance == distancesOf(labels)[0], nil
 	}
 	s := newSum(t)
 	cpp := b.twin(t, transportCpp)
@@ -110,11 +111,14 @@ func (b *conductor) resultOf(t *trial, distance string, labels []rounds.Label) (
 	for i := range t.outcomes {
 		o := &t.outcomes[i]
 		label := labels[o.round]
-		ratio := math.NaN()
+		ratio, ratioToCpp := math.NaN(), math.NaN()
 		if t.paced() && t != b.limit {
 			ratio = o.mean / b.limitOf(t, o.round)
 		}
-		res.PerRound = append(res.PerRound, o.perRound(t, ratio, label))
+		if cpp != nil && cpp != t && t.transport != transportLimit {
+			ratioToCpp = o.mean / cpp.meanIn(o.round)
+		}
+		res.PerRound = append(res.PerRound, o.perRound(t, ratio, ratioToCpp, label))
 		if label.LeftOut {
 			res.RoundsLeftOut++
 			continue
@@ -126,9 +130,7 @@ func (b *conductor) resultOf(t *trial, distance string, labels []rounds.Label) (
 			return res, false, err
 		}
 		toLimit = append(toLimit, ratio)
-		if cpp != nil && cpp != t && t.transport != transportLimit {
-			toCpp = append(toCpp, o.mean/cpp.meanIn(o.round))
-		}
+		toCpp = append(toCpp, ratioToCpp)
 	}
 	res.RatioToLimit, res.RatioLow, res.RatioHigh = spreadOf(toLimit)
 	res.RatioToCpp, res.RatioToCppLow, res.RatioToCppHigh = spreadOf(toCpp)
@@ -158,10 +160,8 @@ func (b *conductor) twin(t *trial, via string) *trial {
 
 // meanIn is the mean of a round: NaN if the trial was not in it.
 func (t *trial) meanIn(round int) float64 {
-	for i := range t.outcomes {
-		if t.outcomes[i].round == round {
-			return t.outcomes[i].mean
-		}
+	if o := t.in(round); o != nil {
+		return o.mean
 	}
 	return math.NaN()
 }
@@ -174,16 +174,26 @@ func (b *conductor) limitOf(t *trial, round int) float64 {
 	return b.limits[round].Mean()
 }
 
-func (o *outcome) perRound(t *trial, ratio float64, label rounds.Label) roundResult {
-	r := roundResult{MrecPerS: perSecond(o.published, o.elapsedNs), Distance: label.Distance, LeftOut: label.LeftOut}
+func (o *outcome) perRound(t *trial, toLimit, toCpp float64, label rounds.Label) roundResult {
+	r := roundResult{
+		Ratio: finite(toLimit), RatioToCpp: finite(toCpp), P50Ns: o.p50, MrecPerS: perSecond(o.published, o.elapsedNs),
+		Distance: label.Distance, LeftOut: label.LeftOut,
+	}
+	if t.cost {
+		r.CostNs = finite(o.mean)
+	}
 	if t.alone {
 		r.MrecPerS = 1e3 / o.mean
 	}
-	if !math.IsNaN(ratio) && !math.IsInf(ratio, 0) {
-		r.Ratio = &ratio
-	}
-	r.P50Ns = o.p50
 	return r
+}
+
+// finite is nil of what JSON has no number for.
+func finite(v float64) *float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
+	}
+	return &v
 }
 
 // perSecond is in millions.

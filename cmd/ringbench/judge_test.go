@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -67,6 +68,34 @@ func TestResultsByDistance(t *testing.T) {
 }
 
 // A transport that cannot be had has a row that says why.
+// Goals are ratios within rounds, at each distance; what is alone has no distance.
+func TestGoals(t *testing.T) {
+	alone, other := played(t, transportRing, 100, 8, 80, 8), played(t, transportCpp, 100, 4, 40, 4)
+	for _, tr := range []*trial{alone, other} {
+		tr.name, tr.alone, tr.schedule = casePublish, true, nil
+	}
+	costs := func(readers int, ns ...int64) *trial {
+		tr := played(t, transportRing, 100, ns...)
+		tr.name, tr.cost, tr.readers, tr.schedule = caseWriterCost, true, readers, nil
+		return tr
+	}
+	b := &conductor{trials: []*trial{
+		played(t, transportRing, 100, 120, 600, 9999), played(t, transportCpp, 100, 100, 300, 1), alone, other, costs(1, 10, 30, 10), costs(4, 11, 36, 10),
+	}}
+	labels := []rounds.Label{{Distance: rounds.Near}, {Distance: rounds.Far}, {Distance: rounds.Near, LeftOut: true}}
+	var got []string
+	for _, g := range b.goals(labels) {
+		got = append(got, fmt.Sprintf("%s ÷ %s %s %.2f of %d", g.What, g.Against, g.Distance, g.Ratio, g.Rounds))
+	}
+	assert.Equal(t, []string{
+		"one-way latency, p50 (trimmed mean) ÷ c++ near 1.20 of 1",
+		"one-way latency, p50 (trimmed mean) ÷ c++ far 2.00 of 1",
+		"publish alone, one by one ÷ c++  2.00 of 2",
+		"writer's cost with 4 readers, one by one ÷ 1 reader near 1.10 of 1",
+		"writer's cost with 4 readers, one by one ÷ 1 reader far 1.20 of 1",
+	}, got, "and no p99, of which no round has enough")
+}
+
 func TestAMissingTransportHasARow(t *testing.T) {
 	missing := played(t, transportCpp, 0)
 	missing.missing, missing.receivers = assert.AnError, nil

@@ -16,7 +16,7 @@ type outcome struct {
 	published  uint64  // after the warm-up
 	elapsedNs  int64   // of publishing, the warm-up included
 	mean       float64 // ns; paced: trimmed mean of the latencies; else: of a record, at the writer
-	p50        *int64  // paced
+	p50, p99   *int64  // paced; nil: too few samples
 	negative   uint64
 	clamped    uint64
 	incomplete bool

@@ -144,7 +144,8 @@ func (b *conductor) keep(t *trial, o readyOrder, members []*member, replies []re
 	if t.paced() {
 		late := t.rate > 0 && float64(out.elapsedNs) > longest*float64(o.Count)*1e9/float64(t.rate)
 		out.incomplete = late || sent.Published < o.Count
-		out.p50 = latencies.Quantiles(latencies.Count()).P50Ns
+		q := latencies.Quantiles(latencies.Count())
+		out.p50, out.p99 = q.P50Ns, q.P99Ns
 		out.mean = rounds.TrimmedMean(all) / b.clock.TicksPerNs
 		out.negative, out.clamped = latencies.Negative(), latencies.Clamped()
 	} else if !t.alone && sent.Published > 0 {

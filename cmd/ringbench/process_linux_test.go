@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -38,7 +39,36 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if compiledOnce.folder != "" {
+		_ = os.RemoveAll(compiledOnce.folder)
+	}
+	os.Exit(code)
+}
+
+// compiledOnce is the C++ client's program, with a compiler that is quick because it copies that.
+var compiledOnce struct {
+	sync.Once
+	folder string
+	err    error
+}
+
+// withCompiler lets ringbench have the C++ client without compiling it anew for each test. The first one compiles it.
+func withCompiler(t *testing.T) {
+	t.Helper()
+	o := &compiledOnce
+	o.Do(func() {
+		c := compile(context.Background())
+		o.folder, o.err = c.folder, c.err
+		if o.err == nil {
+			const copies = "#!/bin/sh\nwhile [ \"$1\" != -o ]; do shift; done\nexec /bin/cp '%s' \"$2\"\n"
+			o.err = os.WriteFile(filepath.Join(o.folder, "g++"), fmt.Appendf(nil, copies, c.program), 0o700)
+		}
+	})
+	if o.err != nil {
+		testkit.Require(t, "g++", o.err.Error())
+	}
+	t.Setenv("PATH", o.folder)
 }
 
 // program is ringbench with arguments, not yet started.
@@ -146,6 +176,7 @@ func rows(r report) (names []string) {
 }
 
 func TestJSON(t *testing.T) {
+	withCompiler(t)
 	r := runJSON(t)
 	assert.Equal(t, []string{"latency limit", "latency tickring", "latency c++", "throughput tickring", "throughput c++", "writer-cost tickring"}, rows(r))
 	assert.Positive(t, r.Host.CPUs)
@@ -210,10 +241,11 @@ func TestJSONKeys(t *testing.T) {
 }
 
 func TestText(t *testing.T) {
+	withCompiler(t)
 	out := runProgram(t, "--duration", "60ms", "--warmup", "0s")
 	for _, part := range []string{
 		"host ", "clock ", "pages ", "placement ", "rounds ", "hiccups ", "LATENCY", "p99.99", "too few", "THROUGHPUT", "×64",
-		"WRITER-COST", "nothing is subtracted", "none torn or wrong",
+		"WRITER-COST", "nothing is subtracted", "none torn or wrong", "JUDGED BY", "÷ c++",
 	} {
 		assert.Contains(t, out, part)
 	}
@@ -222,7 +254,7 @@ func TestText(t *testing.T) {
 func TestThroughputOnly(t *testing.T) {
 	withoutCompiler(t)
 	r := runJSON(t, "--rate", "max", "--batch", "7")
-	assert.Equal(t, []string{"latency limit", "throughput tickring", "throughput c++"}, rows(r))
+	assert.Equal(t, []string{"latency limit", "throughput tickring", "throughput c++", "lossless tickring", "lossless c++"}, rows(r))
 	assert.Equal(t, 7, r.Results[len(r.Results)-1].Batch)
 }
 
@@ -279,8 +311,8 @@ func TestModes(t *testing.T) {
 	for mode, want := range map[string][]string{
 		"load": {"load tickring"}, "burst": {"burst tickring"}, "low-rate": {"low-rate limit", "low-rate tickring"},
 		"wait": {"wait tickring"}, "wakeup": {"wakeup tickring", "wakeup pipe", "wakeup mqueue"}, "fanout": {"fanout tickring"},
-		"slow":       {"writer-cost tickring", "slow-reader tickring", "stopped-reader tickring"},
-		"throughput": {"throughput tickring"}, "cost": {"writer-cost tickring", "stopped-reader tickring"},
+		"slow": {"writer-cost tickring", "slow-reader tickring", "stopped-reader tickring"},
+		"cost": {"writer-cost tickring", "stopped-reader tickring"},
 	} {
 		t.Run(mode, func(t *testing.T) {
 			withoutCompiler(t)
@@ -306,8 +338,52 @@ func TestAll(t *testing.T) {
 	}
 }
 
+// What a call takes by itself, in both languages: read back, and polled, to the last record.
+func TestCalls(t *testing.T) {
+	withCompiler(t)
+	r := runJSON(t, "calls", "--duration", "60ms", "--slice", "20ms")
+	for _, want := range []string{"publish-alone tickring", "publish-alone c++", "poll-present tickring", "poll-present c++"} {
+		assert.Contains(t, rows(r), want)
+	}
+	counted := 0
+	for _, res := range r.Results {
+		if !res.alone() || res.Rounds == 0 {
+			continue
+		}
+		counted++
+		require.NotNil(t, res.CostNs)
+		assert.Positive(t, res.CostNs.Mean)
+		assert.Equal(t, alonePeriod/res.Batch*res.Batch, res.CostNs.Records)
+		assert.Equal(t, res.Transport == transportRing, res.RatioToCpp != nil)
+		assert.GreaterOrEqual(t, res.Count, uint64(res.Rounds*alonePeriod), "read back")
+		if res.Case == casePoll {
+			assert.Zero(t, res.Missed)
+		}
+	}
+	if counted > 0 {
+		assert.Len(t, r.Goals, 4)
+	}
+}
+
+// A writer that waits for its reader: in both languages nothing is lost, whatever the ring.
+func TestLossless(t *testing.T) {
+	withCompiler(t)
+	for _, slots := range []string{"256", "65536"} {
+		r := runJSON(t, "throughput", "--duration", "30ms", "--slice", "10ms", "--slots", slots)
+		for _, want := range []string{"lossless tickring", "lossless c++"} {
+			assert.Contains(t, rows(r), want)
+		}
+		for _, res := range r.Results {
+			if res.Case == caseLossless {
+				assert.Zero(t, res.Missed)
+			}
+		}
+	}
+}
+
 // Readers that are stopped or slow learn exactly what they missed: checkResult adds it up.
 func TestSlowReadersMiss(t *testing.T) {
+	withoutCompiler(t)
 	r := runJSON(t, "slow", "--duration", "300ms", "--slice", "100ms", "--slots", "1024")
 	for _, res := range r.Results {
 		if res.Rounds > 0 && (res.Case == caseSlowReader || res.Case == caseStoppedReader) {
@@ -318,6 +394,7 @@ func TestSlowReadersMiss(t *testing.T) {
 
 // Every rival sends and receives; each reader has compared every record with what was sent.
 func TestRivals(t *testing.T) {
+	withCompiler(t)
 	r := runJSON(t, "rivals", "--duration", "30ms", "--slice", "10ms")
 	for via := range rivals {
 		assert.Contains(t, rows(r), "latency "+via)
@@ -420,6 +497,7 @@ type longRun struct {
 
 func startLongRun(t *testing.T) *longRun {
 	t.Helper()
+	withCompiler(t)
 	r := &longRun{cmd: program(t, "rivals", "--verbose", "--duration", "1h", "--slice", "10ms"), stderr: make(chan string, 1)}
 	r.temporary = t.TempDir()
 	r.cmd.Env = append(r.cmd.Env, "TMPDIR="+r.temporary)

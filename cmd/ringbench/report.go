@@ -21,6 +21,7 @@ type report struct {
 	Records     string         `json:"records"` // where they came from
 	Rounds      roundsReport   `json:"rounds"`
 	Hiccups     []hiccupReport `json:"hiccups"` // of the writer's CPU, then each reader's
+	Goals       []goal         `json:"goals"`
 	Results     []result       `json:"results"`
 	TookSeconds float64        `json:"took_seconds"`
 }
@@ -122,11 +123,13 @@ type readerResult struct {
 }
 
 type roundResult struct {
-	Ratio    *float64 `json:"ratio"` // to the limit
-	P50Ns    *int64   `json:"p50_ns"`
-	MrecPerS float64  `json:"mrec_per_s"`
-	Distance string   `json:"distance"`
-	LeftOut  bool     `json:"left_out"`
+	Ratio      *float64 `json:"ratio"` // to the limit
+	RatioToCpp *float64 `json:"ratio_to_cpp"`
+	P50Ns      *int64   `json:"p50_ns"`
+	CostNs     *float64 `json:"cost_ns"` // of a record; null where calls were not timed
+	MrecPerS   float64  `json:"mrec_per_s"`
+	Distance   string   `json:"distance"`
+	LeftOut    bool     `json:"left_out"`
 }
 
 // writeJSON writes the report as one object.

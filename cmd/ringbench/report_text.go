@@ -16,6 +16,7 @@ func writeText(w io.Writer, r *report) error {
 	t.conditions(r)
 	t.roundsAndHiccups(r)
 	t.results(r.Results)
+	t.goals(r.Goals)
 	t.section("took %.1f s", r.TookSeconds)
 	if _, err := io.WriteString(w, t.String()); err != nil {
 		return fmt.Errorf("write the report: %w", err)

@@ -41,6 +41,7 @@ func saved(t *testing.T, r *show.Report) (file string) {
 func TestARunIsShown(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
+	withoutCompiler(t)
 	result := runProgram(t, "--json", "--duration", "200ms", "--warmup", "0s", "--html", at("run.html"), "--hlog", at("run.hlog"), "--hgrm", dir+"/run/")
 	require.NoError(t, os.WriteFile(at("result.json"), []byte(result), 0o600))
 
@@ -48,7 +49,7 @@ func TestARunIsShown(t *testing.T) {
 	require.Zero(t, code, said)
 	runs, err := filepath.Glob(dir + "/run*/*.hgrm")
 	require.NoError(t, err)
-	require.Len(t, runs, 1)
+	require.NotEmpty(t, runs)
 	for _, name := range []string{"run.html", "run.hlog", "run/" + filepath.Base(runs[0])} {
 		run, err := os.ReadFile(at(name))
 		require.NoError(t, err)

@@ -78,8 +78,10 @@ func (r *Report) check() error {
 		return errors.New(`it has no "results": write one with ringbench --json`)
 	case len(r.Results) > maxResults:
 		return fmt.Errorf("%d results, more than %d", len(r.Results), maxResults)
-	case max(len(r.Hiccups), len(r.Pages.Readers), len(r.Placement.Readers), len(r.Host.Findings)) > maxList:
-		return fmt.Errorf("a list of more than %d hiccups, readers or findings", maxList)
+	case min(r.Rounds.Rounds, r.Rounds.Near, r.Rounds.Far, r.Rounds.LeftOut) < 0:
+		return errors.New("a count of rounds is negative")
+	case max(len(r.Goals), len(r.Hiccups), len(r.Pages.Readers), len(r.Placement.Readers), len(r.Host.Findings)) > maxList:
+		return fmt.Errorf("a list of more than %d goals, hiccups, readers or findings", maxList)
 	}
 	texts := []string{
 		r.Records, r.Host.CPU, r.Host.Virtualised, r.Host.Governor, r.Host.Isolated, r.Host.Load, r.Host.Kernel, r.Host.Arch,
@@ -96,10 +98,32 @@ func (r *Report) check() error {
 			return err
 		}
 	}
+	for i := range r.Goals {
+		if err := r.Goals[i].check(); err != nil {
+			return fmt.Errorf("goals[%d]: %w", i, err)
+		}
+	}
 	for i := range r.Results {
 		if err := r.Results[i].check(); err != nil {
 			return fmt.Errorf("results[%d]: %w", i, err)
 		}
+	}
+	return nil
+}
+
+func (g *Goal) check() error {
+	for _, s := range []string{g.What, g.Against, g.Distance} {
+		if err := checkText(s, maxLabel); err != nil {
+			return err
+		}
+	}
+	for _, v := range []float64{g.Ratio, g.Low, g.High} {
+		if !(v >= least && v <= most) {
+			return fmt.Errorf("a ratio of %v: no measurement comes to that", v)
+		}
+	}
+	if g.What == "" || g.Rounds < 0 {
+		return errors.New(`it has no "what", or fewer than no rounds`)
 	}
 	return nil
 }
@@ -147,8 +171,8 @@ func (r *Result) checkFigures() error {
 	speeds := []*float64{&r.MrecPerS}
 	positive := []*float64{r.RateHz, r.RatioToLimit, r.RatioLow, r.RatioHigh, r.RatioToCPP, r.RatioCPPLow, r.RatioCPPHigh}
 	for _, one := range r.PerRound {
-		figures = append(figures, one.P50Ns)
-		positive = append(positive, one.Ratio)
+		figures = append(figures, one.P50Ns, one.CostNs)
+		positive = append(positive, one.Ratio, one.RatioToCPP)
 		speeds = append(speeds, one.MrecPerS)
 	}
 	for _, v := range speeds {

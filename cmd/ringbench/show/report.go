@@ -18,7 +18,9 @@ type Report struct {
 	Placement   Placement   `json:"placement"`
 	Ring        Ring        `json:"ring"`
 	Records     string      `json:"records"` // where they came from
+	Rounds      Rounds      `json:"rounds"`
 	Hiccups     []Hiccup    `json:"hiccups"` // of the writer's CPU, then each reader's
+	Goals       []Goal      `json:"goals"`
 	Results     []Result    `json:"results"`
 	TookSeconds float64     `json:"took_seconds"`
 }
@@ -65,6 +67,25 @@ type Ring struct {
 	Wait         string `json:"wait"`
 }
 
+// Rounds is what the limit said about the rounds of a run.
+type Rounds struct {
+	Rounds  int `json:"rounds"`
+	Near    int `json:"near"` // 0 of near and of far: the distance never changed
+	Far     int `json:"far"`
+	LeftOut int `json:"left_out"` // the distance changed within the round, or another program had a CPU
+}
+
+// Goal is what the ring is judged by: a ratio of times within each round, its median and its 10th and 90th percentile.
+type Goal struct {
+	What     string  `json:"what"`
+	Against  string  `json:"against"`
+	Distance string  `json:"distance"`
+	Ratio    float64 `json:"ratio"`
+	Low      float64 `json:"ratio_low"`
+	High     float64 `json:"ratio_high"`
+	Rounds   int     `json:"rounds"`
+}
+
 // Hiccup is how long a loop on a CPU was held up that only reads the clock.
 type Hiccup struct {
 	P999Ns      float64 `json:"p999_ns"`
@@ -80,9 +101,13 @@ const (
 	CaseWait       = "wait"
 	CaseFanout     = "fanout"
 	CaseThroughput = "throughput"
+	CaseLossless   = "lossless"
 	CaseWriterCost = "writer-cost"
+	CasePublish    = "publish-alone"
+	CasePoll       = "poll-present"
 
 	Tickring = "tickring"
+	CPP      = "c++"   // the C++ client at both ends
 	Limit    = "limit" // two bare loops handing a cache line over: what no transport can beat
 )
 
@@ -133,7 +158,7 @@ type Quantiles struct {
 	MaxNs   *float64 `json:"max_ns"`
 }
 
-// Cost is what a publish costs the writer, in ns.
+// Cost is what a call costs, in ns a record: of publish, or where polls were timed, of poll.
 type Cost struct {
 	P50  *float64 `json:"p50"`
 	P90  *float64 `json:"p90"`
@@ -144,15 +169,20 @@ type Cost struct {
 
 // Round is what one of the alternating rounds of a row came to.
 type Round struct {
-	Ratio    *float64 `json:"ratio"` // to the limit in the same round
-	P50Ns    *float64 `json:"p50_ns"`
-	MrecPerS *float64 `json:"mrec_per_s"` // 0 as well as nil: not what was measured
-	Distance string   `json:"distance"`
-	LeftOut  bool     `json:"left_out"` // the distance changed within the round
+	Ratio      *float64 `json:"ratio"`        // to the limit in the same round
+	RatioToCPP *float64 `json:"ratio_to_cpp"` // to the C++ client in the same round
+	P50Ns      *float64 `json:"p50_ns"`
+	CostNs     *float64 `json:"cost_ns"`    // nil: no calls were timed
+	MrecPerS   *float64 `json:"mrec_per_s"` // 0 as well as nil: not what was measured
+	Distance   string   `json:"distance"`
+	LeftOut    bool     `json:"left_out"` // the distance changed within the round
 }
 
 // Missing reports whether the row only says why its transport was not measured.
 func (r *Result) Missing() bool { return r.Published == 0 && r.Count == 0 && r.Note != "" }
+
+// Alone reports whether the row is about calls by themselves, with nothing to be received meanwhile.
+func (r *Result) Alone() bool { return r.Case == CasePublish || r.Case == CasePoll }
 
 // Speed reports whether the row is about how much was published, not how long records took.
 func (r *Result) Speed() bool {

@@ -148,11 +148,16 @@ var (
 	byMedian = measure{
 		"p50_ns", func(r show.Round) *float64 { return r.P50Ns },
 		func(r *show.Result) *float64 {
-			if r.P50Ns == nil && r.Cost != nil {
-				return r.Cost.P50
-			}
 			return r.P50Ns
 		}, false,
+	}
+	byRatioToCPP = measure{
+		"ratio_to_cpp", func(r show.Round) *float64 { return r.RatioToCPP },
+		func(r *show.Result) *float64 { return r.RatioToCPP }, false,
+	}
+	byCost = measure{
+		"cost_ns", func(r show.Round) *float64 { return r.CostNs },
+		func(r *show.Result) *float64 { return r.Cost.Mean }, false,
 	}
 	bySpeed = measure{
 		"mrec_per_s", func(r show.Round) *float64 { return r.MrecPerS },
@@ -168,8 +173,11 @@ var (
 // measures are what a row can be compared by, the best first. A ratio to what was measured in the same round has least
 // of the machine's moods.
 func measures(r *show.Result) []measure {
-	if r.Speed() {
+	switch {
+	case r.Speed():
 		return []measure{bySpeed}
+	case r.Cost != nil:
+		return []measure{byRatioToCPP, byCost}
 	}
 	if r.Transport == show.Limit {
 		return []measure{byMedian}

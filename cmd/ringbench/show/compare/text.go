@@ -54,10 +54,12 @@ func (r *Row) value(v *float64) string {
 	switch {
 	case v == nil:
 		return "–"
-	case r.By == byMedian.name:
+	case r.By == byMedian.name || r.By == byCost.name:
 		return show.Duration(*v)
 	case r.By == bySpeed.name:
 		return show.Digits(*v) + " M/s"
+	case r.By == byRatioToCPP.name:
+		return "C++ ×" + show.Digits(*v)
 	}
 	return "×" + show.Digits(*v)
 }

@@ -67,13 +67,27 @@ func report(seed uint64, times bool) *show.Report {
 		Compiler:    "c++ 99.1 -O2",
 		Records:     "made-up trades, seed 1",
 		Hiccups:     []show.Hiccup{{P999Ns: 41, MaxNs: 18_400, Stalls: 12, LostPercent: 0.02}, {P999Ns: 43, MaxNs: 22_100, Stalls: 15, LostPercent: 0.031}},
+		Rounds:      show.Rounds{Rounds: 40, Near: 24, Far: 13, LeftOut: 3},
 		TookSeconds: 148.2,
+	}
+	for _, g := range []show.Goal{
+		{What: "one-way latency, p50 (trimmed mean)", Against: "c++", Distance: "near", Ratio: 1.06, Low: 1.01, High: 1.11, Rounds: 24},
+		{What: "one-way latency, p50 (trimmed mean)", Against: "c++", Distance: "far", Ratio: 1.02, Low: 0.99, High: 1.04, Rounds: 13},
+		{What: "publish alone, one by one", Against: "c++", Ratio: 1.31, Low: 1.28, High: 1.4, Rounds: 37},
+		{What: "writer's cost with a stopped reader, one by one", Against: "1 reader", Distance: "near", Ratio: 0.97, Low: 0.9, High: 1.03, Rounds: 24},
+	} {
+		r.Goals = append(r.Goals, g)
 	}
 	for range 4 {
 		r.Pages.Readers = append(r.Pages.Readers, r.Pages.Writer)
 	}
 	for _, distance := range []string{"near", "far"} {
 		r.Results = append(r.Results, m.at(distance)...)
+	}
+	for _, name := range []string{show.CasePublish, show.CasePoll} {
+		for _, transport := range []string{show.Tickring, show.CPP} {
+			r.Results = append(r.Results, m.cost(name, transport, "", 4.5))
+		}
 	}
 	r.Results = append(r.Results, show.Result{
 		Case: show.CaseLatency, Transport: "mqueue", Process: "separate", RecordBytes: 24, Readers: 1,
@@ -119,7 +133,7 @@ func (m *maker) at(distance string) (rows []show.Result) {
 		for _, readers := range []int{1, 2, 4} {
 			rows = append(rows, paced(show.CaseFanout, "spin", 100_000, readers, rival.ns*math.Pow(float64(readers), 0.35)))
 		}
-		rows = append(rows, m.cost(rival.name, distance, 9.5*scale))
+		rows = append(rows, m.cost(show.CaseWriterCost, rival.name, distance, 9.5*scale))
 	}
 	for _, wait := range []struct {
 		name string
@@ -196,11 +210,20 @@ func (m *maker) throughput(transport, process, distance string, speed float64, b
 	return r
 }
 
-func (m *maker) cost(transport, distance string, ns float64) show.Result {
+func (m *maker) cost(name, transport, distance string, ns float64) show.Result {
 	p50, p90, p99, most, mean := ns, ns*1.2, ns*2.3, ns*900, ns*1.1
+	var rounds []show.Round
+	for range m.rounds {
+		one := mean * math.Exp(0.03*m.random.NormFloat64())
+		ratio := one / mean
+		rounds = append(rounds, show.Round{CostNs: &one})
+		if transport == show.Tickring {
+			rounds[len(rounds)-1].RatioToCPP = &ratio
+		}
+	}
 	return show.Result{
-		Case: show.CaseWriterCost, Transport: transport, Process: "separate", RecordBytes: 24, Batch: 1, Readers: 1, Wait: "spin",
+		Case: name, Transport: transport, Process: "separate", RecordBytes: 24, Batch: 1, Readers: 1, Wait: "spin",
 		Published: 30_000, Count: 30_000, Distance: distance, Rounds: m.rounds,
-		Cost: &show.Cost{P50: &p50, P90: &p90, P99: &p99, Max: &most, Mean: &mean},
+		Cost: &show.Cost{P50: &p50, P90: &p90, P99: &p99, Max: &most, Mean: &mean}, PerRound: rounds,
 	}
 }

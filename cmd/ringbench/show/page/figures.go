@@ -16,6 +16,7 @@ import (
 type section struct {
 	ID, Title, Text string
 	Figures         []figure
+	Table           table // below them
 }
 
 // figure is a chart with its title and legend.
@@ -45,7 +46,10 @@ var caseTitles = []struct{ name, title string }{
 	{"slow-reader", "Latency beside a slow reader"},
 	{"stopped-reader", "Latency beside a stopped reader"},
 	{show.CaseThroughput, "Throughput"},
+	{show.CaseLossless, "Throughput of a reader that loses nothing"},
 	{show.CaseWriterCost, "Writer's cost"},
+	{show.CasePublish, "Publish alone, nobody reading"},
+	{show.CasePoll, "Poll of records that are there"},
 }
 
 func caseTitle(name string) string {
@@ -255,8 +259,8 @@ func spread(values []float64) (low, high float64) {
 }
 
 func throughputSection(r *show.Report) (section, error) {
-	s := section{ID: "throughput", Title: "Throughput", Text: "What the writer published as fast as it could. " +
-		"The whiskers are the 10th and the 90th percentile of the rounds."}
+	s := section{ID: "throughput", Title: "Throughput", Text: "What the writer published as fast as it could; where nothing may be lost, " +
+		"as fast as the reader took it. The whiskers are the 10th and the 90th percentile of the rounds."}
 	picked := pick(r, (*show.Result).Speed)
 	for _, g := range divide(picked, byCase) {
 		lanes, high, names := []lane(nil), 0.0, labels(g.rows)
@@ -374,12 +378,66 @@ func ratioLane(name string, rows []*show.Result) (one lane, farthest float64) {
 	return one, farthest
 }
 
-func costSection(r *show.Report) (section, error) {
-	s := section{ID: "writer-cost", Title: "What a publish costs the writer", Text: "From the median (dot) to the 99th percentile (end of the line); a ring is the longest."}
-	rows := pick(r, func(r *show.Result) bool { return r.Cost != nil && r.Cost.P50 != nil })
-	if len(rows) == 0 {
+// goalSection is what the ring is judged by, before all else.
+func goalSection(r *show.Report) (section, error) {
+	s := section{ID: "goals", Title: "Judged by", Text: "How many times as long as the C++ client takes, or as the writer takes with one reader that " +
+		"keeps up, in the same rounds: the median, with the 10th and the 90th percentile of the rounds. A dot is CPUs near each other, or a thing that " +
+		"one of them does alone; a ring CPUs far apart.", Table: goals(r)}
+	span, lanes := span{1, 1}, []lane(nil)
+	for _, g := range r.Goals {
+		name := g.What + " ÷ " + g.Against
+		i := slices.IndexFunc(lanes, func(l lane) bool { return l.name == name })
+		if i < 0 {
+			i = len(lanes)
+			lanes = append(lanes, lane{name: name})
+		}
+		m := mark{at: g.Ratio, low: g.Low, high: g.High, ink: inkOf(show.Tickring)}
+		if g.Distance == "far" {
+			m.shape, m.row = hollow, 1
+		}
+		one := &lanes[i]
+		one.marks = append(one.marks, m)
+		one.figures = strings.TrimPrefix(one.figures+", "+strings.TrimSpace(g.Distance+" ×"+show.Digits(g.Ratio)), ", ")
+		for _, v := range []float64{m.low, m.at, m.high} {
+			span.add(v)
+		}
+	}
+	if len(lanes) == 0 {
 		return s, nil
 	}
+	f := figure{Title: "Ratio of times"}
+	err := f.draw(laneChart(lanes, func(a *plot.Axis) { logarithmic(a, span, atRatio) }, "ratio: below 1 is faster", 1))
+	s.Figures = append(s.Figures, f)
+	return s, err
+}
+
+func costSection(r *show.Report) (section, error) {
+	s := section{ID: "writer-cost", Title: "What a call costs", Text: "Nanoseconds a record, from the median (dot) to the 99th percentile (end of the line); a ring is the " +
+		"longest. What a writer's calls cost beside readers is timed by few calls at once; calls alone by hundreds, in a ring that stays in the cache."}
+	rows := pick(r, func(r *show.Result) bool { return r.Cost != nil && r.Cost.P50 != nil })
+	for _, alone := range []bool{true, false} {
+		group, title := []*show.Result(nil), "Publish, beside readers"
+		if alone {
+			title = "Publish and poll, alone"
+		}
+		for _, row := range rows {
+			if row.Alone() == alone {
+				group = append(group, row)
+			}
+		}
+		if len(group) == 0 {
+			continue
+		}
+		f, err := costFigure(title, group)
+		if err != nil {
+			return s, err
+		}
+		s.Figures = append(s.Figures, f)
+	}
+	return s, nil
+}
+
+func costFigure(title string, rows []*show.Result) (figure, error) {
 	span, lanes, names := nothing, []lane(nil), labels(rows)
 	for i, row := range rows {
 		c := row.Cost
@@ -400,8 +458,7 @@ func costSection(r *show.Report) (section, error) {
 		}
 		lanes = append(lanes, one)
 	}
-	f := figure{Title: "Time in publish"}
-	err := f.draw(laneChart(lanes, func(a *plot.Axis) { logarithmic(a, span, atTime) }, "time", 0))
-	s.Figures = append(s.Figures, f)
-	return s, err
+	f := figure{Title: title}
+	err := f.draw(laneChart(lanes, func(a *plot.Axis) { logarithmic(a, span, atTime) }, "time a record", 0))
+	return f, err
 }

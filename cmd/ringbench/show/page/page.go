@@ -51,7 +51,7 @@ func Write(to io.Writer, r *show.Report) error {
 		Results:    results(r),
 	}
 	for _, build := range []func(*show.Report) (section, error){
-		ratioSection, percentileSection, loadSection, fanoutSection, throughputSection, costSection,
+		goalSection, ratioSection, percentileSection, loadSection, fanoutSection, throughputSection, costSection, roundSection,
 	} {
 		s, err := build(r)
 		if err != nil {
@@ -96,7 +96,7 @@ func tiles(r *show.Report) (all []tile) {
 			if b := best["speed"]; b == nil || row.MrecPerS > b.MrecPerS {
 				best["speed"] = row
 			}
-		case row.Cost != nil && row.Cost.P50 != nil:
+		case row.Cost != nil && row.Cost.P50 != nil && row.Case != show.CasePoll:
 			if b := best["cost"]; b == nil || *row.Cost.P50 < *b.Cost.P50 {
 				best["cost"] = row
 			}
@@ -110,7 +110,14 @@ func tiles(r *show.Report) (all []tile) {
 		all = append(all, tile{"highest throughput", show.Digits(b.MrecPerS) + " M/s", detail})
 	}
 	if b := best["cost"]; b != nil {
-		all = append(all, tile{"a publish costs", show.Duration(*b.Cost.P50), strings.TrimSuffix("median, "+b.Distance, ", ")})
+		detail := "median"
+		if b.Batch > 1 {
+			detail += fmt.Sprintf(", in batches of %d", b.Batch)
+		}
+		if b.Case == show.CasePublish {
+			detail += ", with nobody reading"
+		}
+		all = append(all, tile{"a publish costs", show.Duration(*b.Cost.P50), strings.TrimSuffix(detail+", "+b.Distance, ", ")})
 	}
 	return all
 }

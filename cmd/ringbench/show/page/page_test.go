@@ -68,9 +68,10 @@ func TestEveryPart(t *testing.T) {
 		parts[attribute(n, "id")] = figures
 	}
 	assert.Equal(t, map[string]int{
+		"goals":       1,
 		"ratio":       4,      // fixed rate and other cases, near the limit and beyond
 		"percentiles": 8 + 16, // four groups of cases, and the rates of eight transports; near and far
-		"load":        2, "fanout": 2, "throughput": 2, "writer-cost": 1,
+		"load":        2, "fanout": 2, "throughput": 2, "writer-cost": 2, "rounds": 4,
 		"missing": 0, "conditions": 0, "results": 0,
 	}, parts)
 
@@ -89,7 +90,7 @@ func TestEveryPart(t *testing.T) {
 	for _, s := range []string{
 		"mq_open: function not implemented", "Made-up 9000", "hugetlbfs", "cpupower frequency-set", "writer pinned to CPU 1",
 		"99.9", "records per second", "times the limit", "78 ns", "The writer could not keep the rate", "1,234", "percentile, %",
-		"torn", "C++ compiler",
+		"torn", "C++ compiler", "×1.31", "publish alone, one by one", "13 far; 3 left out", "Publish and poll, alone",
 	} {
 		assert.Contains(t, whole, s)
 	}
@@ -192,7 +193,7 @@ func TestReportsWithLittle(t *testing.T) {
 func TestTooManyToTellApart(t *testing.T) {
 	r := made.Report(1)
 	row := r.Results[1]
-	r.Results = nil
+	row.PerRound, r.Results = nil, nil
 	for i := range maxLines + 8 {
 		row.Wait = strings.Repeat("x", i+1)
 		r.Results = append(r.Results, row)

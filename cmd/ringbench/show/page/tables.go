@@ -51,8 +51,34 @@ func conditions(r *show.Report) []pair {
 			r.Ring.SlotBytes, r.Ring.RecordBytes, show.Size(r.Ring.SegmentBytes), r.Ring.Wait)},
 		{"Records", r.Records},
 		{"Doctor", r.Host.Doctor.String()},
+		{"Rounds", roundsText(r.Rounds)},
 		{"Took", show.Duration(1e9 * r.TookSeconds)},
 	}
+}
+
+// roundsText tells how often everything was measured, and what became of it; empty if the report does not say.
+func roundsText(r show.Rounds) string {
+	if r.Rounds == 0 {
+		return ""
+	}
+	s := fmt.Sprintf("%d, each with everything that it compares, in changing order: ", r.Rounds)
+	if r.Near+r.Far == 0 {
+		s += "the CPUs' distance did not change"
+	} else {
+		s += fmt.Sprintf("%d with the CPUs near each other, %d far", r.Near, r.Far)
+	}
+	return s + fmt.Sprintf("; %d left out, because that changed meanwhile or another program had a CPU", r.LeftOut)
+}
+
+// goals are the ratios with their spreads, as figures.
+func goals(r *show.Report) table {
+	t := table{Head: []string{"", "against", "distance", "ratio", "10 % of rounds below", "10 % above", "rounds"}, Texts: 3}
+	for _, g := range r.Goals {
+		t.Rows = append(t.Rows, []string{
+			g.What, g.Against, g.Distance, show.Digits(g.Ratio), show.Digits(g.Low), show.Digits(g.High), fmt.Sprint(g.Rounds),
+		})
+	}
+	return t
 }
 
 func pages(p show.Pages) string {
@@ -175,9 +201,14 @@ var columns = []column{
 		}
 		return ""
 	}},
-	{"received", func(r *show.Result) string { return show.Count(r.Count) }},
+	{"received", func(r *show.Result) string {
+		if r.Alone() {
+			return "" // what was read back, which is no measure of anything
+		}
+		return show.Count(r.Count)
+	}},
 	{"missed", func(r *show.Result) string {
-		if r.Missed > 0 {
+		if r.Missed > 0 && !r.Alone() {
 			return show.Count(r.Missed)
 		}
 		return ""
