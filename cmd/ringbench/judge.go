@@ -26,6 +26,11 @@ func (b *conductor) report(r *report) error {
 			r.Rounds.Far++
 		}
 	}
+	for _, l := range b.limits {
+		if l.Disturbed() {
+			r.Rounds.Disturbed++
+		}
+	}
 	for _, h := range b.hiccups {
 		r.Hiccups = append(r.Hiccups, h.report())
 	}

@@ -65,8 +65,8 @@ sockets and the message queue by a read that blocks.`,
 		{
 			name: "fanout", duration: 1500 * time.Millisecond, trials: (*conductor).fanout,
 			short: "Latency and throughput with 1, 2, 4 … readers",
-			long: `As many readers as there are CPUs for, or as --readers says: readers that share a CPU wait for each other, which
-says more of the kernel's scheduling than of the ring.`,
+			long: `Up to as many readers as there are CPUs for, and to four at least, or to as many as --readers says. Readers that share
+a CPU wait for each other, which says more of the kernel's scheduling than of the ring: the rows say where they do.`,
 		},
 		{
 			name: "throughput", duration: 2 * time.Second, trials: (*conductor).throughput,
@@ -302,7 +302,7 @@ func (b *conductor) fanout() (trials []*trial) {
 	most := b.config.readers
 	if most == 1 {
 		if allowed, err := allowedCPUs(); err == nil {
-			most = max(1, len(allowed)-1)
+			most = max(4, len(allowed)-1)
 		}
 	}
 	for n := 1; n <= most; n *= 2 {

@@ -46,6 +46,8 @@ type roundsReport struct {
 	Near    int `json:"near"` // 0 of near and of far: the distance never changed
 	Far     int `json:"far"`
 	LeftOut int `json:"left_out"` // the distance changed within the round, or another program had a CPU
+
+	Disturbed int `json:"disturbed"` // another program had a CPU; not left out if that was so in most rounds
 }
 
 type hiccupReport struct {

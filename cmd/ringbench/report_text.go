@@ -113,7 +113,7 @@ func (t *text) placement(p placement, virtualised string) {
 		t.entry("", "of a virtual machine: how near to each other its CPUs really are, the host decides, and changes")
 	}
 	if p.Shared {
-		t.entry("", "!! PROCESSES SHARE CPUs: while one spins another waits, and latencies show the kernel's scheduling")
+		t.entry("", "!! MORE READERS THAN CPUs: in the rows that say so, one waits while another spins, and latencies show the kernel's scheduling")
 	}
 }
 
@@ -121,7 +121,7 @@ func (t *text) placement(p placement, virtualised string) {
 func (t *text) roundsAndHiccups(r *report) {
 	line := fmt.Sprintf("%d, in each of them everything, in changing order; ", r.Rounds.Rounds)
 	if r.Rounds.Near+r.Rounds.Far == 0 {
-		line += "the CPUs' distance did not change"
+		line += "the CPUs' distance did not change, as far as that could be told"
 	} else {
 		line += fmt.Sprintf("%d with the CPUs near each other, %d far", r.Rounds.Near, r.Rounds.Far)
 	}
@@ -129,6 +129,9 @@ func (t *text) roundsAndHiccups(r *report) {
 		line += fmt.Sprintf("; %d left out, because that changed meanwhile or another program had a CPU", r.Rounds.LeftOut)
 	}
 	t.entry("rounds", "%s", line)
+	if d := r.Rounds.Disturbed; 2*d > r.Rounds.Rounds {
+		t.entry("", "!! IN %d OF THEM ANOTHER PROGRAM HAD ONE OF THE CPUS, too many to leave out: run it on an idle machine", d)
+	}
 	for i, h := range r.Hiccups {
 		name := "the writer's CPU"
 		if i > 0 {

@@ -33,8 +33,8 @@ const (
 	slowest    = 5000 // ns that a line takes between two CPUs, wherever they are: else somebody else had one of them
 )
 
-// disturbed tells whether the round's limit is none.
-func (l Limit) disturbed() bool {
+// Disturbed tells whether the round's limit is none.
+func (l Limit) Disturbed() bool {
 	return !(l.Before > 0 && l.Before < slowest && l.After > 0 && l.After < slowest)
 }
 
@@ -45,7 +45,7 @@ func Labels(limits []Limit) []Label {
 	labels := make([]Label, len(limits))
 	var sound []Limit
 	for _, l := range limits {
-		if !l.disturbed() {
+		if !l.Disturbed() {
 			sound = append(sound, l)
 		}
 	}
@@ -55,7 +55,7 @@ func Labels(limits []Limit) []Label {
 	threshold, ok := threshold(sound)
 	for i, l := range limits {
 		switch {
-		case l.disturbed():
+		case l.Disturbed():
 			labels[i].LeftOut = true
 		case ok:
 			before, after := side(l.Before, threshold), side(l.After, threshold)

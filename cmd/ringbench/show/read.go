@@ -78,7 +78,7 @@ func (r *Report) check() error {
 		return errors.New(`it has no "results": write one with ringbench --json`)
 	case len(r.Results) > maxResults:
 		return fmt.Errorf("%d results, more than %d", len(r.Results), maxResults)
-	case min(r.Rounds.Rounds, r.Rounds.Near, r.Rounds.Far, r.Rounds.LeftOut) < 0:
+	case min(r.Rounds.Rounds, r.Rounds.Near, r.Rounds.Far, r.Rounds.LeftOut, r.Rounds.Disturbed) < 0:
 		return errors.New("a count of rounds is negative")
 	case max(len(r.Goals), len(r.Hiccups), len(r.Pages.Readers), len(r.Placement.Readers), len(r.Host.Findings)) > maxList:
 		return fmt.Errorf("a list of more than %d goals, hiccups, readers or findings", maxList)
@@ -143,6 +143,9 @@ func (r *Result) check() error {
 	if err := checkText(r.Note, maxText); err != nil {
 		return err
 	}
+	if len(r.PerReader) > maxList {
+		return fmt.Errorf("%d readers, more than %d", len(r.PerReader), maxList)
+	}
 	if len(r.PerRound) > maxRounds {
 		return fmt.Errorf("%d rounds, more than %d", len(r.PerRound), maxRounds)
 	}
@@ -163,8 +166,12 @@ const (
 )
 
 func (r *Result) checkFigures() error {
-	q := r.Quantiles
-	figures := []*float64{q.MinNs, q.P50Ns, q.P90Ns, q.P99Ns, q.P999Ns, q.P9999Ns, q.MaxNs}
+	var figures []*float64
+	for _, q := range []*Quantiles{&r.Quantiles, r.SentLate} {
+		if q != nil {
+			figures = append(figures, q.MinNs, q.P50Ns, q.P90Ns, q.P99Ns, q.P999Ns, q.P9999Ns, q.MaxNs)
+		}
+	}
 	if c := r.Cost; c != nil {
 		figures = append(figures, c.P50, c.P90, c.P99, c.Max, c.Mean)
 	}

@@ -4,6 +4,8 @@
 package show
 
 import (
+	"slices"
+
 	"github.com/tickring/tickring/host/doctor"
 	"github.com/tickring/tickring/hugepages"
 	"github.com/tickring/tickring/internal/clock"
@@ -73,6 +75,8 @@ type Rounds struct {
 	Near    int `json:"near"` // 0 of near and of far: the distance never changed
 	Far     int `json:"far"`
 	LeftOut int `json:"left_out"` // the distance changed within the round, or another program had a CPU
+
+	Disturbed int `json:"disturbed"` // another program had a CPU; not left out if that was so in most rounds
 }
 
 // Goal is what the ring is judged by: a ratio of times within each round, its median and its 10th and 90th percentile.
@@ -135,16 +139,30 @@ type Result struct {
 	RatioCPPLow  *float64 `json:"ratio_to_cpp_low"`
 	RatioCPPHigh *float64 `json:"ratio_to_cpp_high"`
 
-	Distance      string  `json:"distance"` // "near", "far" or empty
-	Rounds        int     `json:"rounds"`
-	RoundsLeftOut int     `json:"rounds_left_out"`
-	Cost          *Cost   `json:"cost_ns"`
-	Negative      uint64  `json:"negative"`
-	Clamped       uint64  `json:"clamped"`
-	Incomplete    bool    `json:"incomplete"` // the writer could not keep the rate
-	Note          string  `json:"note"`
-	Histogram     string  `json:"histogram"` // HdrHistogram V2, compressed, base64; ns
-	PerRound      []Round `json:"per_round"`
+	Distance      string `json:"distance"` // "near", "far" or empty
+	Rounds        int    `json:"rounds"`
+	RoundsLeftOut int    `json:"rounds_left_out"`
+	Cost          *Cost  `json:"cost_ns"`
+	Negative      uint64 `json:"negative"`
+	Clamped       uint64 `json:"clamped"`
+	Incomplete    bool   `json:"incomplete"` // the writer could not keep the rate
+	Writer        Stay   `json:"writer"`
+	PerReader     []Stay `json:"per_reader"`
+
+	SentLate  *Quantiles `json:"sent_late"` // of when each record was sent after it was due: part of the latency
+	Note      string     `json:"note"`
+	Histogram string     `json:"histogram"` // HdrHistogram V2, compressed, base64; ns
+	PerRound  []Round    `json:"per_round"`
+}
+
+// Stay is what befell a hot loop.
+type Stay struct {
+	Moved bool `json:"moved"` // to another thread, off the CPU that it was pinned to
+}
+
+// Moved reports whether a loop did not stay where it was pinned.
+func (r *Result) Moved() bool {
+	return r.Writer.Moved || slices.ContainsFunc(r.PerReader, func(s Stay) bool { return s.Moved })
 }
 
 // Quantiles are in ns; nil where there were too few samples.

@@ -154,7 +154,7 @@ func TestTwoRunsOfOneProgram(t *testing.T) {
 	assert.Empty(t, c.Differ)
 	assert.Len(t, c.Rows, len(a.Results)-1, "all but the rival that is missing in both")
 	assert.Empty(t, slices.Concat(c.OnlyA, c.OnlyB))
-	assert.Equal(t, 32, c.Count(Unjudged), "the limit, the writer's cost, which have no rounds, and what cannot keep the rate")
+	assert.Equal(t, 28, c.Count(Unjudged), "the limit, and what cannot keep the rate")
 }
 
 func TestOtherConditionsAreNotCompared(t *testing.T) {

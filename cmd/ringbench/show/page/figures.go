@@ -42,9 +42,9 @@ var caseTitles = []struct{ name, title string }{
 	{"low-rate", "Latency at a low rate"},
 	{show.CaseWait, "Latency by how readers wait"},
 	{"wakeup", "Latency of waking a reader"},
-	{show.CaseFanout, "Latency by number of readers"},
-	{"slow-reader", "Latency beside a slow reader"},
-	{"stopped-reader", "Latency beside a stopped reader"},
+	{show.CaseFanout, "By number of readers"},
+	{"slow-reader", "Beside a slow reader"},
+	{"stopped-reader", "Beside a stopped reader"},
 	{show.CaseThroughput, "Throughput"},
 	{show.CaseLossless, "Throughput of a reader that loses nothing"},
 	{show.CaseWriterCost, "Writer's cost"},
@@ -121,8 +121,8 @@ func pick(r *show.Report, want func(*show.Result) bool) (rows []*show.Result) {
 
 func byCase(r *show.Result) group { return group{name: r.Case, distance: r.Distance} }
 
-// maxLines is how many curves a chart has at most: no eye tells more apart.
-const maxLines = 12
+// maxLines is how many curves a chart has at most, which is all transports once: no eye tells more apart.
+const maxLines = 14
 
 // curveGroups divides rows by case and distance; by transport, too, where there are too many; and puts together
 // those that would be alone.
@@ -220,7 +220,7 @@ func (f *figure) draw(c chart) (err error) {
 func variedSection(r *show.Report, s section, name string, x func(*show.Result) float64, axis string, label func(float64) string) (section, error) {
 	for _, g := range divide(pick(r, func(r *show.Result) bool { return r.Case == name }), byCase) {
 		lines, keys := series(g.rows, x)
-		if len(lines) == 0 {
+		if !varied(lines) {
 			continue
 		}
 		f := figure{Title: g.title(), Keys: keys}

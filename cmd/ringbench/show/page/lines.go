@@ -116,6 +116,18 @@ func curves(lines []line) chart {
 	}
 }
 
+// varied tells whether lines go along more than one value.
+func varied(lines []line) bool {
+	for _, l := range lines {
+		for _, at := range l.points {
+			if at.X != lines[0].points[0].X {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // against draws latencies against something that was varied.
 func against(lines []line, name string, label func(float64) string) chart {
 	x, y := nothing, nothing

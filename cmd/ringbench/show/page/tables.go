@@ -63,7 +63,7 @@ func roundsText(r show.Rounds) string {
 	}
 	s := fmt.Sprintf("%d, each with everything that it compares, in changing order: ", r.Rounds)
 	if r.Near+r.Far == 0 {
-		s += "the CPUs' distance did not change"
+		s += "the CPUs' distance did not change, as far as that could be told"
 	} else {
 		s += fmt.Sprintf("%d with the CPUs near each other, %d far", r.Near, r.Far)
 	}
@@ -118,7 +118,10 @@ func sharing(p show.Placement) string {
 // warnings tell what makes the figures worth less than they seem.
 func warnings(r *show.Report) (all []string) {
 	if r.Placement.Shared {
-		all = append(all, "Processes shared CPUs: while one spins another waits, and latencies show the kernel's scheduling.")
+		all = append(all, "There were more readers than CPUs: in the rows that say so, one waited while another spun, and latencies show the kernel's scheduling.")
+	}
+	if r.Rounds.Disturbed > 0 {
+		all = append(all, fmt.Sprintf("In %d of %d rounds another program had one of the CPUs: the limit took microseconds.", r.Rounds.Disturbed, r.Rounds.Rounds))
 	}
 	if v := r.Host.Virtualised; v != "no" && v != "unknown" && v != "" {
 		all = append(all, "A virtual machine ("+v+"): how near to each other its CPUs really are, the host decides, and changes.")
@@ -130,6 +133,9 @@ func warnings(r *show.Report) (all []string) {
 		row := &r.Results[i]
 		if row.Negative > 0 {
 			all = append(all, fmt.Sprintf("%s: %s latencies below zero, counted as 0: the CPUs' clocks disagree.", row.Name(), show.Count(row.Negative)))
+		}
+		if row.Moved() {
+			all = append(all, row.Name()+": a loop was moved off the CPU that it was pinned to.")
 		}
 		if row.Clamped > 0 {
 			all = append(all, fmt.Sprintf("%s: %s latencies were longer than the histogram goes.", row.Name(), show.Count(row.Clamped)))
@@ -190,6 +196,12 @@ var columns = []column{
 	quantile("p99.9", func(q *show.Quantiles) *float64 { return q.P999Ns }),
 	quantile("p99.99", func(q *show.Quantiles) *float64 { return q.P9999Ns }),
 	quantile("max", func(q *show.Quantiles) *float64 { return q.MaxNs }),
+	{"sent late, p99", func(r *show.Result) string {
+		if r.SentLate == nil || r.SentLate.P99Ns == nil {
+			return ""
+		}
+		return show.Duration(*r.SentLate.P99Ns)
+	}},
 	{"cost p50", func(r *show.Result) string { return cost(r, func(c *show.Cost) *float64 { return c.P50 }) }},
 	{"cost p99", func(r *show.Result) string { return cost(r, func(c *show.Cost) *float64 { return c.P99 }) }},
 	{"cost mean", func(r *show.Result) string { return cost(r, func(c *show.Cost) *float64 { return c.Mean }) }},
