@@ -59,7 +59,7 @@ cpp: ## Build and test the C++ client with g++ and clang++, as C++17 and C++20
 		cmake --build $$build -j2 >/dev/null && \
 		ctest --test-dir $$build --output-on-failure || exit 1; \
 	done
-	@for with in g++-20 clang++-17; do for source in clients/cpp/test/driver.cpp clients/cpp/examples/*.cpp; do \
+	@for with in g++-20 clang++-17; do for source in clients/cpp/test/driver.cpp clients/cpp/bench/peer.cpp clients/cpp/examples/*.cpp; do \
 		echo "$$with $$source"; \
 		$${with%-*} -std=c++$${with#*-} -O2 -Wall -Wextra -Wpedantic -Werror -Iclients/cpp/include -c -o /dev/null $$source || exit 1; \
 	done; done

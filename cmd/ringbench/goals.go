@@ -58,18 +58,18 @@ func (b *conductor) goals(labels []rounds.Label) []goal {
 		}
 		switch {
 		case t.name == caseLatency:
-			add("one-way latency, p50 (trimmed mean)", transportCpp, t, cpp, mean)
-			add("one-way latency, p99", transportCpp, t, cpp, (*outcome).tail)
+			add("one-way, p50 (trimmed mean)", transportCpp, t, cpp, mean)
+			add("one-way, p99", transportCpp, t, cpp, (*outcome).tail)
 		case t.name == casePublish:
 			add("publish alone, "+sized, transportCpp, t, cpp, mean)
 		case t.name == casePoll:
-			add("poll of records that are there, "+sized, transportCpp, t, cpp, mean)
+			add("poll, record there, "+sized, transportCpp, t, cpp, mean)
 		case t.name == caseLossless:
-			add("time a record at full speed, nothing lost, "+sized, transportCpp, t, cpp, mean)
+			add("lossless, "+sized, transportCpp, t, cpp, mean)
 		case t.name == caseWriterCost && t.readers > 1:
-			add(fmt.Sprintf("writer's cost with %d readers, %s", t.readers, sized), "1 reader", t, one, mean)
+			add(fmt.Sprintf("writer's cost, %d readers, %s", t.readers, sized), "1 reader", t, one, mean)
 		case t.name == caseStoppedReader:
-			add("writer's cost with a stopped reader, "+sized, "1 reader", t, one, mean)
+			add("writer's cost, stopped reader, "+sized, "1 reader", t, one, mean)
 		}
 	}
 	return all
@@ -110,6 +110,6 @@ func (t *text) goals(goals []goal) {
 	}
 	t.section("JUDGED BY  ratios of times within each round: median, 10th and 90th percentile of the rounds; below 1 is faster")
 	for _, g := range goals {
-		t.WriteString(fmt.Sprintf("%-58s%-12s%-6s%8.2f  %.2f–%.2f  %s\n", g.What, "÷ "+g.Against, g.Distance, g.Ratio, g.Low, g.High, plural(g.Rounds, "round")))
+		fmt.Fprintf(t, "%-50s%-12s%-6s%8.2f  %.2f–%.2f  %s\n", g.What, "÷ "+g.Against, g.Distance, g.Ratio, g.Low, g.High, plural(g.Rounds, "round"))
 	}
 }

@@ -88,11 +88,11 @@ func TestGoals(t *testing.T) {
 		got = append(got, fmt.Sprintf("%s ÷ %s %s %.2f of %d", g.What, g.Against, g.Distance, g.Ratio, g.Rounds))
 	}
 	assert.Equal(t, []string{
-		"one-way latency, p50 (trimmed mean) ÷ c++ near 1.20 of 1",
-		"one-way latency, p50 (trimmed mean) ÷ c++ far 2.00 of 1",
+		"one-way, p50 (trimmed mean) ÷ c++ near 1.20 of 1",
+		"one-way, p50 (trimmed mean) ÷ c++ far 2.00 of 1",
 		"publish alone, one by one ÷ c++  2.00 of 2",
-		"writer's cost with 4 readers, one by one ÷ 1 reader near 1.10 of 1",
-		"writer's cost with 4 readers, one by one ÷ 1 reader far 1.20 of 1",
+		"writer's cost, 4 readers, one by one ÷ 1 reader near 1.10 of 1",
+		"writer's cost, 4 readers, one by one ÷ 1 reader far 1.20 of 1",
 	}, got, "and no p99, of which no round has enough")
 }
 

@@ -406,7 +406,10 @@ func goalSection(r *show.Report) (section, error) {
 		return s, nil
 	}
 	f := figure{Title: "Ratio of times"}
-	err := f.draw(laneChart(lanes, func(a *plot.Axis) { logarithmic(a, span, atRatio) }, "ratio: below 1 is faster", 1))
+	err := f.draw(laneChart(lanes, func(a *plot.Axis) {
+		logarithmic(a, span, atRatio)
+		a.Min *= 0.95
+	}, "ratio: below 1 is faster", 1))
 	s.Figures = append(s.Figures, f)
 	return s, err
 }
@@ -459,6 +462,9 @@ func costFigure(title string, rows []*show.Result) (figure, error) {
 		lanes = append(lanes, one)
 	}
 	f := figure{Title: title}
-	err := f.draw(laneChart(lanes, func(a *plot.Axis) { logarithmic(a, span, atTime) }, "time a record", 0))
+	err := f.draw(laneChart(lanes, func(a *plot.Axis) {
+		logarithmic(a, span, atTime)
+		a.Min *= 0.8 // so that there is room for the first tick's label
+	}, "time a record", 0))
 	return f, err
 }

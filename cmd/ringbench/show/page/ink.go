@@ -13,7 +13,7 @@ type ink uint8
 // inks are the names, in the order of the constants, transports and scale below.
 var inks = []string{
 	"text", "muted", "grid", "card",
-	"t0", "t1", "t2", "t3", "t4", "t5", "t6", "t7", "t8", "t9", "t10", "t11", "t12",
+	"t0", "t1", "t2", "t3", "t4", "t5", "t6", "t7", "t8", "t9", "t10", "t11", "t12", "t13", "t14",
 	"q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7",
 }
 
@@ -28,6 +28,7 @@ const (
 // transports have colours of their own, the same in every chart.
 var transports = []string{
 	show.Tickring, show.Limit, "c++", "atomic-stores", "unix-datagram", "unix-stream", "pipe", "tcp", "mqueue", "shm-mutex", "go-channel",
+	"go-to-c++", "c++-to-go",
 }
 
 const (
