@@ -44,6 +44,8 @@ type conductor struct {
 	limits    []rounds.Limit
 	hiccups   []*hiccups // of the CPUs of listeners
 	listeners []*member
+	begun     time.Time
+	planned   int // rounds
 }
 
 var errProtocol = errors.New("a process sent another reply than the one that was due")
@@ -56,7 +58,7 @@ func run(ctx context.Context, c *config, say func(format string, a ...any)) (_ *
 		}
 	}(ctx)
 	begun := time.Now()
-	b := &conductor{config: c, say: say, orders: map[*member][]openOrder{}}
+	b := &conductor{config: c, say: say, orders: map[*member][]openOrder{}, begun: begun}
 	defer func() { err = errors.Join(err, b.close()) }()
 	r, err := b.prepare(ctx)
 	if err != nil {
@@ -217,8 +219,12 @@ func (b *conductor) play(ctx context.Context) error {
 	for _, p := range b.suites {
 		total += p.rounds
 	}
+	b.planned = total
 	for _, p := range b.suites {
 		for turn := range p.rounds {
+			if b.late() && turn >= leastPlays {
+				return nil
+			}
 			left := ""
 			if done > 0 && len(b.suites) == 1 {
 				left = fmt.Sprintf(", %v to go", (time.Since(begun) / time.Duration(done) * time.Duration(total-done)).Round(time.Second))
@@ -231,6 +237,12 @@ func (b *conductor) play(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// late tells whether a run has taken so long that it had better end: one whose duration nobody has asked for.
+func (b *conductor) late() bool {
+	budget := b.config.mode.budget
+	return budget > 0 && b.config.duration == 0 && time.Since(b.begun) > budget
 }
 
 // round measures all trials of a suite once.

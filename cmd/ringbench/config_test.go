@@ -56,3 +56,16 @@ func TestModesTakeAsLongAsTheyShould(t *testing.T) {
 		}
 	}
 }
+
+// On a busy machine a run ends in time that nobody asked to be longer.
+func TestARunThatTakesTooLong(t *testing.T) {
+	c := defaultConfig()
+	c.mode = modes()[0]
+	long := time.Now().Add(-time.Hour)
+	assert.True(t, (&conductor{config: c, begun: long}).late())
+	assert.False(t, (&conductor{config: c, begun: time.Now()}).late())
+	c.duration = time.Second
+	assert.False(t, (&conductor{config: c, begun: long}).late(), "it was asked for")
+	c.duration, c.mode = 0, modes()[1]
+	assert.False(t, (&conductor{config: c, begun: long}).late(), "a mode that takes its time")
+}

@@ -15,7 +15,7 @@ import (
 // report sums up all rounds.
 func (b *conductor) report(r *report) error {
 	labels := rounds.Labels(b.limits)
-	r.Rounds.Rounds = len(labels)
+	r.Rounds.Rounds, r.Rounds.Planned = len(labels), b.planned
 	for _, l := range labels {
 		switch {
 		case l.LeftOut:

@@ -16,13 +16,14 @@ type mode struct {
 	long     string
 	example  string
 	duration time.Duration             // of each latency, unless --duration says otherwise
+	budget   time.Duration             // after which no round begins, on a machine too busy for the duration; 0: none
 	trials   func(*conductor) []*trial // nil: those of all modes
 }
 
 // modes are the subcommands. The first is what ringbench does without one.
 func modes() []mode {
 	return []mode{
-		{name: "latency", duration: 1500 * time.Millisecond, trials: (*conductor).ordinary},
+		{name: "latency", duration: 1500 * time.Millisecond, budget: 11 * time.Second, trials: (*conductor).ordinary},
 		{
 			name: "rivals", duration: 4 * time.Second, trials: (*conductor).rivals,
 			short: "Compare with everything else that hands records from one process to another",

@@ -43,7 +43,8 @@ type ringReport struct {
 // roundsReport is what the limit said about the rounds.
 type roundsReport struct {
 	Rounds  int `json:"rounds"`
-	Near    int `json:"near"` // 0 of near and of far: the distance never changed
+	Planned int `json:"planned"` // more than there are: the machine was so busy that the run would have taken too long
+	Near    int `json:"near"`    // 0 of near and of far: the distance never changed
 	Far     int `json:"far"`
 	LeftOut int `json:"left_out"` // the distance changed within the round, or another program had a CPU
 

@@ -48,6 +48,19 @@ func TestWarnings(t *testing.T) {
 	assert.Empty(t, quiet.String())
 }
 
+// So does what befell the rounds.
+func TestRoundsThatWereDisturbed(t *testing.T) {
+	var loud, quiet text
+	loud.roundsAndHiccups(&report{Rounds: roundsReport{Rounds: 5, Planned: 15, LeftOut: 1, Disturbed: 3}})
+	for _, part := range []string{"5 of 15, because time was up", "1 left out", "IN 3 OF THEM ANOTHER PROGRAM", "as far as that could be told"} {
+		assert.Contains(t, loud.String(), part)
+	}
+	quiet.roundsAndHiccups(&report{Rounds: roundsReport{Rounds: 15, Planned: 15, Near: 9, Far: 5, LeftOut: 1, Disturbed: 1}})
+	assert.Contains(t, quiet.String(), "9 with the CPUs near each other, 5 far")
+	assert.NotContains(t, quiet.String(), "!!")
+	assert.NotContains(t, quiet.String(), "time was up")
+}
+
 // A row is named by what tells it from the others of its table.
 func TestRowNames(t *testing.T) {
 	rate := func(hz float64) *float64 { return &hz }

@@ -120,6 +120,9 @@ func (t *text) placement(p placement, virtualised string) {
 // roundsAndHiccups is how good the machine was meanwhile.
 func (t *text) roundsAndHiccups(r *report) {
 	line := fmt.Sprintf("%d, in each of them everything, in changing order; ", r.Rounds.Rounds)
+	if r.Rounds.Planned > r.Rounds.Rounds {
+		line = fmt.Sprintf("%d of %d, because time was up (--duration for more), in each of them everything, in changing order; ", r.Rounds.Rounds, r.Rounds.Planned)
+	}
 	if r.Rounds.Near+r.Rounds.Far == 0 {
 		line += "the CPUs' distance did not change, as far as that could be told"
 	} else {

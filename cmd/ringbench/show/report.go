@@ -72,7 +72,8 @@ type Ring struct {
 // Rounds is what the limit said about the rounds of a run.
 type Rounds struct {
 	Rounds  int `json:"rounds"`
-	Near    int `json:"near"` // 0 of near and of far: the distance never changed
+	Planned int `json:"planned"` // more than there are: time was up
+	Near    int `json:"near"`    // 0 of near and of far: the distance never changed
 	Far     int `json:"far"`
 	LeftOut int `json:"left_out"` // the distance changed within the round, or another program had a CPU
 

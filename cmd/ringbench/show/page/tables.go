@@ -62,6 +62,9 @@ func roundsText(r show.Rounds) string {
 		return ""
 	}
 	s := fmt.Sprintf("%d, each with everything that it compares, in changing order: ", r.Rounds)
+	if r.Planned > r.Rounds {
+		s = fmt.Sprintf("%d of %d, because time was up, each with everything that it compares, in changing order: ", r.Rounds, r.Planned)
+	}
 	if r.Near+r.Far == 0 {
 		s += "the CPUs' distance did not change, as far as that could be told"
 	} else {
