@@ -35,8 +35,8 @@ func (b *conductor) goals(labels []rounds.Label) []goal {
 		for _, d := range distances {
 			var ratios []float64
 			for i := range t.outcomes {
-				label := labels[t.outcomes[i].round]
-				if same := other.in(t.outcomes[i].round); same != nil && !label.LeftOut && (t.alone || label.Distance == d) {
+				label := b.labelOf(t, t.outcomes[i].round, labels)
+				if same := other.in(t.outcomes[i].round); same != nil && !label.LeftOut && label.Distance == d {
 					ratios = append(ratios, of(&t.outcomes[i])/of(same))
 				}
 			}

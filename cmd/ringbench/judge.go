@@ -75,6 +75,14 @@ func (b *conductor) report(r *report) error {
 
 const noRound = "no round counts: the CPUs' distance changed within each, or another program had one of them; measure more rounds (--duration)"
 
+// labelOf is what a round is worth to a trial. Nothing that is alone goes from one CPU to the other, however far they are.
+func (b *conductor) labelOf(t *trial, round int, labels []rounds.Label) rounds.Label {
+	if t.alone {
+		return rounds.Label{LeftOut: labels[round].LeftOut && b.limits[round].Disturbed()}
+	}
+	return labels[round]
+}
+
 // everything is what there are results of: the limit's slices at the ends of the rounds are a case of their own.
 func (b *conductor) everything() []*trial { return append([]*trial{b.limit}, b.trials...) }
 
@@ -115,7 +123,7 @@ func (b *conductor) resultOf(t *trial, distance string, labels []rounds.Label) (
 	var toLimit, toCpp []float64
 	for i := range t.outcomes {
 		o := &t.outcomes[i]
-		label := labels[o.round]
+		label := b.labelOf(t, o.round, labels)
 		ratio, ratioToCpp := math.NaN(), math.NaN()
 		if t.paced() && t != b.limit {
 			ratio = o.mean / b.limitOf(t, o.round)
@@ -128,7 +136,7 @@ func (b *conductor) resultOf(t *trial, distance string, labels []rounds.Label) (
 			res.RoundsLeftOut++
 			continue
 		}
-		if label.Distance != distance && !t.alone {
+		if label.Distance != distance {
 			continue
 		}
 		if err := s.add(t, o); err != nil {

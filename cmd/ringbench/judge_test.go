@@ -82,6 +82,7 @@ func TestGoals(t *testing.T) {
 	b := &conductor{trials: []*trial{
 		played(t, transportRing, 100, 120, 600, 9999), played(t, transportCpp, 100, 100, 300, 1), alone, other, costs(1, 10, 30, 10), costs(4, 11, 36, 10),
 	}}
+	b.limits = []rounds.Limit{{Before: 100, After: 100}, {Before: 300, After: 300}, {Before: 100, After: 300}}
 	labels := []rounds.Label{{Distance: rounds.Near}, {Distance: rounds.Far}, {Distance: rounds.Near, LeftOut: true}}
 	var got []string
 	for _, g := range b.goals(labels) {
@@ -90,7 +91,7 @@ func TestGoals(t *testing.T) {
 	assert.Equal(t, []string{
 		"one-way, p50 (trimmed mean) ÷ c++ near 1.20 of 1",
 		"one-way, p50 (trimmed mean) ÷ c++ far 2.00 of 1",
-		"publish alone, one by one ÷ c++  2.00 of 2",
+		"publish alone, one by one ÷ c++  2.00 of 3",
 		"writer's cost, 4 readers, one by one ÷ 1 reader near 1.10 of 1",
 		"writer's cost, 4 readers, one by one ÷ 1 reader far 1.20 of 1",
 	}, got, "and no p99, of which no round has enough")
