@@ -226,6 +226,8 @@ func judge(a, b *show.Result, relevant, alpha float64) Row {
 		row.Verdict, row.Why = Unjudged, "it is what the others are measured by: what it differs by, the machine does"
 	case a.Incomplete && b.Incomplete:
 		row.Verdict, row.Why = Unjudged, "neither run could keep the rate"
+	case a.Incomplete != b.Incomplete && row.Low != nil && *row.High > wild**row.Low:
+		row.Verdict, row.Why = Unjudged, "one run could not keep the rate, but its machine was so busy that this tells nothing of the ring"
 	case a.Incomplete:
 		row.Verdict, row.Why = Faster, "the first run could not keep the rate, the second could"
 	case b.Incomplete:
@@ -260,6 +262,9 @@ func (r *Row) decide(a, b []float64, faster bool, relevant, alpha float64) {
 		r.Verdict = NoneTold
 	}
 }
+
+// wild is how many times the low end of an interval its high end is, where the machine did something else.
+const wild = 2
 
 // enough is how many rounds of each run a row must have to be judged.
 func enough(alpha float64) int {

@@ -104,6 +104,9 @@ func TestWhatIsNotJudged(t *testing.T) {
 		},
 		"cannot keep the rate": {latencyRow(many), with(latencyRow(many), func(r *show.Result) { r.Incomplete = true }), Slower, "could not keep"},
 		"could not":            {with(slower, func(r *show.Result) { r.Incomplete = true }), slower, Faster, "could not keep"},
+		"could not, in a storm": {
+			with(latencyRow([]float64{1, 10, 100, 1000, 1e4, 1e5}), func(r *show.Result) { r.Incomplete = true }), slower, Unjudged, "so busy",
+		},
 		"neither": {
 			with(slower, func(r *show.Result) { r.Incomplete = true }),
 			with(slower, func(r *show.Result) { r.Incomplete = true }), Unjudged, "neither",
