@@ -23,7 +23,7 @@ type mode struct {
 // modes are the subcommands. The first is what ringbench does without one.
 func modes() []mode {
 	return []mode{
-		{name: "latency", duration: 1500 * time.Millisecond, budget: 11 * time.Second, trials: (*conductor).ordinary},
+		{name: "latency", duration: 1500 * time.Millisecond, budget: 12 * time.Second, trials: (*conductor).ordinary},
 		{
 			name: "rivals", duration: 4 * time.Second, trials: (*conductor).rivals,
 			short: "Compare with everything else that hands records from one process to another",
