@@ -403,7 +403,9 @@ func TestRivals(t *testing.T) {
 		assert.Contains(t, rows(r), "latency "+via)
 	}
 	for _, res := range r.Results {
-		if res.Rounds > 0 {
+		// One slot holds one record: a reader that the kernel keeps from its CPU for the whole of a slice gets none.
+		oneSlot := res.Transport == transportLimit || res.Transport == transportAtomics
+		if res.Rounds > 0 && !oneSlot {
 			assert.Positive(t, res.Count, "%s of %s", res.Case, res.Transport)
 		}
 	}
