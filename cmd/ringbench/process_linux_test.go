@@ -497,10 +497,10 @@ type longRun struct {
 	alive     *os.File    // at its end when ringbench and all of its readers are gone
 }
 
-func startLongRun(t *testing.T) *longRun {
+func startLongRun(t *testing.T, command string) *longRun {
 	t.Helper()
 	withCompiler(t)
-	r := &longRun{cmd: program(t, "rivals", "--verbose", "--duration", "1h", "--slice", "10ms"), stderr: make(chan string, 1)}
+	r := &longRun{cmd: program(t, command, "--verbose", "--duration", "1h", "--slice", "10ms"), stderr: make(chan string, 1)}
 	r.temporary = t.TempDir()
 	r.cmd.Env = append(r.cmd.Env, "TMPDIR="+r.temporary)
 	stderr, err := r.cmd.StderrPipe()
@@ -551,7 +551,7 @@ func (r *longRun) ended(t *testing.T) (stderr string) {
 func TestInterruptLeavesNothing(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(signal.String(), func(t *testing.T) {
-			r := startLongRun(t)
+			r := startLongRun(t, "rivals")
 			require.NoError(t, r.cmd.Process.Signal(signal))
 			assert.Contains(t, r.ended(t), "interrupted")
 			assert.Equal(t, exitInterrupted, r.cmd.ProcessState.ExitCode())
@@ -590,7 +590,7 @@ func TestInterruptOfTheCompiler(t *testing.T) {
 
 // Ctrl-C in a terminal signals the readers too: what is reported is still the interrupt.
 func TestInterruptOfTheWholeGroup(t *testing.T) {
-	r := startLongRun(t)
+	r := startLongRun(t, "rivals")
 	require.NoError(t, syscall.Kill(r.reader, syscall.SIGINT))
 	require.NoError(t, r.cmd.Process.Signal(os.Interrupt))
 	assert.NotContains(t, r.ended(t), "reader 1")
@@ -598,7 +598,7 @@ func TestInterruptOfTheWholeGroup(t *testing.T) {
 }
 
 func TestReaderKilled(t *testing.T) {
-	r := startLongRun(t)
+	r := startLongRun(t, "rivals")
 	require.NoError(t, syscall.Kill(r.reader, syscall.SIGKILL))
 	stderr := r.ended(t)
 	assert.Contains(t, stderr, fmt.Sprintf("reader 1 (process %d) ended before its work was done: signal: killed", r.reader))
@@ -607,7 +607,7 @@ func TestReaderKilled(t *testing.T) {
 
 // Nobody cleans up after a SIGKILL: there must be nothing to clean up, and the other processes must go, too.
 func TestWriterKilled(t *testing.T) {
-	r := startLongRun(t)
+	r := startLongRun(t, "rivals")
 	require.NoError(t, r.cmd.Process.Kill())
 	r.ended(t)
 }

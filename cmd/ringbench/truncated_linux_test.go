@@ -19,17 +19,18 @@ func TestTruncatedUnderTheLoops(t *testing.T) {
 	if testkit.Race {
 		t.Skip("the race detector touches the memory from C, where no fault can be recovered from")
 	}
-	r := startLongRun(t)
-	fds, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", r.cmd.Process.Pid))
+	r := startLongRun(t, "wait")
+	fds, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", r.reader))
 	require.NoError(t, err)
 	truncated := 0
 	for _, fd := range fds {
-		if target, _ := os.Readlink(fd); strings.HasPrefix(target, segment.Dir+"/") {
+		// What never had a name is the score, and the samples.
+		if target, _ := os.Readlink(fd); strings.HasPrefix(target, segment.Dir+"/") && !strings.HasPrefix(target, segment.Dir+"/#") {
 			require.NoError(t, os.Truncate(fd, 0))
 			truncated++
 		}
 	}
-	require.Equal(t, 1, truncated, "the segment is open")
+	require.Positive(t, truncated, "the segments are open")
 	stderr := r.ended(t)
 	assert.Contains(t, stderr, "segment truncated")
 	assert.NotContains(t, stderr, "goroutine ", "an error, not a crash")

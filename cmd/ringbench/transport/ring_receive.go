@@ -30,15 +30,20 @@ func (r *RingReceiver) Ready(s *Slice) error {
 	if err == nil {
 		r.reader, err = ring.NewReader[Record](r.memory, ring.ReaderOptions{Wait: wait})
 	}
-	if err == nil {
-		r.reader.Seek(ring.At(r.reader.Head()))
-		release(r.progress, 0)
+	if err != nil {
+		return err
 	}
-	return err
+	release(r.progress, 0)
+	return guarded(r.memory, func() error { r.reader.Seek(ring.At(r.reader.Head())); return nil })
 }
 
 // Receive implements [Receiver].
-func (r *RingReceiver) Receive(s *Slice) (Received, error) {
+func (r *RingReceiver) Receive(s *Slice) (got Received, err error) {
+	err = guarded(r.memory, func() error { got, err = r.receive(s); return err })
+	return got, err
+}
+
+func (r *RingReceiver) receive(s *Slice) (Received, error) {
 	f := follower{reader: r.reader, slice: s, check: s.checks(), first: r.reader.Position()}
 	if s.Window > 0 {
 		f.progress = r.progress

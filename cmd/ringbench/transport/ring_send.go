@@ -7,6 +7,7 @@ import (
 // RingSender is a ring's writer. Its loops are what a feed handler's loop would be: the record is filled in and
 // published, nothing is allocated.
 type RingSender struct {
+	memory   ring.Memory
 	out      *ring.Writer[Record]
 	progress *uint64 // of the receiver of slices that lose nothing
 }
@@ -14,11 +15,24 @@ type RingSender struct {
 // NewRingSender becomes the writer of a ring. The first of the words tells it how far a receiver is.
 func NewRingSender(m ring.Memory, words []uint64) (*RingSender, error) {
 	out, err := ring.NewWriter[Record](m)
-	return &RingSender{out, &words[0]}, err
+	return &RingSender{m, out, &words[0]}, err
+}
+
+// guarded calls a loop, and turns an access to memory that somebody truncated into an error.
+func guarded(m ring.Memory, loop func() error) error {
+	if g, ok := m.(ring.Guarded); ok {
+		return g.Guard(loop)
+	}
+	return loop()
 }
 
 // Send implements [Sender].
 func (w *RingSender) Send(s *Slice) (sent Sent, err error) {
+	err = guarded(w.memory, func() error { sent = w.send(s); return nil })
+	return sent, err
+}
+
+func (w *RingSender) send(s *Slice) (sent Sent) {
 	first := w.out.Head()
 	switch {
 	case s.Alone:
@@ -37,7 +51,7 @@ func (w *RingSender) Send(s *Slice) (sent Sent, err error) {
 	sent.Published = w.out.Head() - first
 	last := endOf(sent.Published)
 	w.out.Publish(&last)
-	return sent, nil
+	return sent
 }
 
 // paced publishes each record when it is due, and samples how late that was.
