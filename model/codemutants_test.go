@@ -18,7 +18,7 @@ var codeMutants = []struct {
 }{
 	{"first", amd64, []testkit.Edit{
 		{File: "seqlock/publish_amd64.s", Changes: []string{
-			"\tMOVQ  BX, 0(AX)  \\ // W1\n\tMOVQ  DX, 8(AX)  \\ // W2\n", "\tMOVQ  DX, 8(AX)  \\ // W2\n\tMOVQ  BX, 0(AX)  \\ // W1\n",
+			"\tMOVQ  BX, 0(AX)  \\ // W1\n\tMOVOU X0, 8(AX)  \\ // W2\n", "\tMOVOU X0, 8(AX)  \\ // W2\n\tMOVQ  BX, 0(AX)  \\ // W1\n",
 			"\tMOVQ BX, (VERSION)          \\ // W1\n", "",
 		}},
 		{File: "ring/load3_go_unsafe.go", Changes: []string{
@@ -52,7 +52,7 @@ var codeMutants = []struct {
 	}},
 	{"second", amd64, []testkit.Edit{
 		{File: "seqlock/publish_amd64.s", Changes: []string{
-			"\tSUBQ $24, SI // the last value again\n", "\tSUBQ $24, SI\n\tSTORE_HEAD\n",
+			"\tSUBQ $2, BX // of the last value again\n", "\tSUBQ $2, BX\n\tSTORE_HEAD\n",
 			"\tSTORE_HEAD\n\tMOVQ Publisher_Waiting(DI), AX\n\tCMPL (AX), $0 // after the head\n",
 			"\tMOVQ Publisher_Waiting(DI), AX\n\tMOVL (AX), CX\n\tSTORE_HEAD\n\tCMPL CX, $0\n",
 		}},
@@ -79,14 +79,14 @@ var codeMutants = []struct {
 	}}}, map[string]string{"seqlock.Publish": "a slot of three words: no odd version"}},
 	{"slot with W3 first", amd64, []testkit.Edit{{File: "seqlock/publish_amd64.s", Changes: []string{
 		"\tMOVQ  BX, 0(AX)  \\ // W1\n", "\tINCQ BX \\\n\tMOVQ BX, 0(AX) \\\n",
-		"\tMOVOU X0, 16(AX) \\\n\tINCQ  BX         \\\n\tMOVQ  BX, 0(AX)    // W3", "\tMOVOU X0, 16(AX)",
+		"\tMOVQ  DX, 24(AX) \\\n\tINCQ  BX         \\\n\tMOVQ  BX, 0(AX)    // W3", "\tMOVQ  DX, 24(AX)",
 	}}}, map[string]string{"seqlock.PublishRun": "a slot of three words: the even version before the payload"}},
 	{"view without W1", amd64, []testkit.Edit{{File: "seqlock/publish_amd64.s", Changes: []string{
-		"\tMOVQ BX, (AX)                      \\ // W1\n", "",
+		"\tMOVQ  BX, (AX)                      \\ // W1\n", "",
 	}}}, map[string]string{"seqlock.Publish": "a view of three words: no odd version"}},
 	{"view with W3 first", amd64, []testkit.Edit{{File: "seqlock/publish_amd64.s", Changes: []string{
-		"\tMOVQ BX, (AX)                      \\ // W1\n", "\tINCQ BX \\\n\tMOVQ BX, (AX) \\\n",
-		"\tMOVQ R10, 16(R11)                  \\\n\tINCQ BX                            \\\n\tMOVQ BX, (AX)                        // W3", "\tMOVQ R10, 16(R11)",
+		"\tMOVQ  BX, (AX)                      \\ // W1\n", "\tINCQ BX \\\n\tMOVQ BX, (AX) \\\n",
+		"\tMOVQ  DX, 16(R11)                   \\\n\tINCQ  BX                            \\\n\tMOVQ  BX, (AX)                        // W3", "\tMOVQ  DX, 16(R11)",
 	}}}, map[string]string{"seqlock.PublishRun": "a view of three words: the even version before the payload"}},
 	{"first", arm64, []testkit.Edit{
 		{File: "seqlock/publish_arm64.s", Changes: []string{"\tDMB  $0xA                   \\\n", ""}},

@@ -24,34 +24,29 @@ LOOP:                           \
 	MOVQ BX, (VERSION)            // W3
 
 // A slot of three words, the size of TradingData, at AX: no loop, and one store for two of the words. Its halves
-// may become visible one after the other, in either order: W2 asks for none. R12: the first word's mask; X1: that of the
-// others. Leaves the words in DX and X0.
+// may become visible one after the other, in either order: W2 asks for none. X1 and R12: masks. Leaves the words in X0 and DX.
 #define STORE_SLOT3 \
-	MOVQ  0(SI), DX  \
-	MOVOU 8(SI), X0  \
-	ANDQ  R12, DX    \
+	MOVOU 0(SI), X0  \
+	MOVQ  16(SI), DX \
 	PAND  X1, X0     \
+	ANDQ  R12, DX    \
 	MOVQ  BX, 0(AX)  \ // W1
-	MOVQ  DX, 8(AX)  \ // W2
-	MOVOU X0, 16(AX) \
+	MOVOU X0, 8(AX)  \ // W2
+	MOVQ  DX, 24(AX) \
 	INCQ  BX         \
 	MOVQ  BX, 0(AX)    // W3
 
-// The view of three words, of which the first is in DX still. Programs from before the ring read it without a version,
-// so each word is stored by itself: that is what is known to be whole. Clobbers AX, R10, R11, R13.
+// The view of the same words. Programs from before the ring read it without a version, and rely on words of 8 bytes being
+// whole. It lies at an address that 16 divides, where processors with AVX store both words as one, and those before each of
+// them as one (docs/adr/0012).
 #define STORE_VIEW3 \
-	MOVQ Publisher_ViewVersion(DI), AX \
-	MOVQ Publisher_View(DI), R11       \
-	MOVQ 8(SI), R13                    \
-	MOVQ 16(SI), R10                   \
-	ANDQ 8(R9), R13                    \
-	ANDQ 16(R9), R10                   \
-	MOVQ BX, (AX)                      \ // W1
-	MOVQ DX, 0(R11)                    \ // W2
-	MOVQ R13, 8(R11)                   \
-	MOVQ R10, 16(R11)                  \
-	INCQ BX                            \
-	MOVQ BX, (AX)                        // W3
+	MOVQ  Publisher_ViewVersion(DI), AX \
+	MOVQ  Publisher_View(DI), R11       \
+	MOVQ  BX, (AX)                      \ // W1
+	MOVOU X0, 0(R11)                    \ // W2
+	MOVQ  DX, 16(R11)                   \
+	INCQ  BX                            \
+	MOVQ  BX, (AX)                        // W3
 
 // The head and Next are R8. The head comes after every slot that it counts: a reader or a successor that sees it sees them.
 #define STORE_HEAD \
@@ -75,8 +70,8 @@ TEXT ·Publish(SB), NOSPLIT, $0-16
 	MOVQ  Publisher_Masks(DI), R9
 	CMPQ  Publisher_Direct(DI), $3
 	JNE   any
-	MOVQ  0(R9), R12
-	MOVOU 8(R9), X1
+	MOVOU 0(R9), X1
+	MOVQ  16(R9), R12
 	SLOT
 	STORE_SLOT3
 	DECQ  BX
@@ -126,8 +121,8 @@ TEXT ·PublishRun(SB), NOSPLIT, $0-24
 	MOVQ Publisher_Words(DI), R10
 	CMPQ R10, $3
 	JNE  slots
-	MOVQ  0(R9), R12
-	MOVOU 8(R9), X1
+	MOVOU 0(R9), X1
+	MOVQ  16(R9), R12
 	MOVQ  Publisher_Stride(DI), R11
 	SLOT
 
@@ -153,8 +148,7 @@ slots3:
 	TESTQ CX, CX
 	JNZ   lap3
 
-	SUBQ $24, SI // the last value again
-	SUBQ $2, BX
+	SUBQ $2, BX // of the last value again
 	STORE_VIEW3
 	STORE_HEAD
 	RET

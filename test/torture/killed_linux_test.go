@@ -52,12 +52,11 @@ func onHugePages(t testing.TB) []config {
 // operation is a command, and how many stores to the ring it makes.
 func (c config) operation(op string) (command string, stores int) {
 	words := map[string]int{records.Trade: 3, records.Level: 5, records.Legs: 6}[c.kind]
-	view := words + 2 // and the version, twice
-	slot := view
+	cell := words + 2 // and the version, twice
 	if words == 3 {
-		slot -= inOne - 1
+		cell -= inOne - 1
 	}
-	single := slot + view + 1
+	single := cell + cell + 1
 	switch op {
 	case "publish":
 		return "publish 2", 2 * single
@@ -67,7 +66,7 @@ func (c config) operation(op string) (command string, stores int) {
 			return fmt.Sprintf("batch %d", count), count * single
 		}
 		runs := (count + int(c.slots)/2 - 1) / (int(c.slots) / 2)
-		return fmt.Sprintf("batch %d", count), count*slot + runs*(view+1)
+		return fmt.Sprintf("batch %d", count), count*cell + runs*(cell+1)
 	}
 	return op, 1
 }

@@ -47,13 +47,13 @@ var mutants = []mutant{
 	{"the epoch stays", writer, []string{"\tatomic.AddUint64(words.epoch, 1)\n", ""}},
 	{"the state stays closed", writer, []string{"\tatomic.StoreUint64(words.state, uint64(layout.StateOpen))\n", ""}},
 	{"the head comes before its record", publish, []string{
-		"\tMOVOU 8(R9), X1\n\tSLOT\n\tSTORE_SLOT3\n", "\tMOVOU 8(R9), X1\n\tINCQ R8\n\tSTORE_HEAD\n\tDECQ R8\n\tSLOT\n\tSTORE_SLOT3\n",
+		"\tMOVQ  16(R9), R12\n\tSLOT\n\tSTORE_SLOT3\n", "\tMOVQ  16(R9), R12\n\tINCQ R8\n\tSTORE_HEAD\n\tDECQ R8\n\tSLOT\n\tSTORE_SLOT3\n",
 		"\tSUBQ    R10, CX\n\nslots3:\n", "\tSUBQ R10, CX\n\tMOVQ Publisher_Head(DI), R13\n\tMOVQ R8, (R13)\n\nslots3:\n",
 	}},
 	{"a slot has no odd mark", publish, []string{"\tMOVQ  BX, 0(AX)  \\ // W1\n", ""}},
 	{"a slot has its version before the record", publish, []string{
 		"\tMOVQ  BX, 0(AX)  \\ // W1\n", "\tINCQ BX \\\n\tMOVQ BX, 0(AX) \\\n",
-		"\tMOVOU X0, 16(AX) \\\n\tINCQ  BX         \\\n\tMOVQ  BX, 0(AX)    // W3", "\tMOVOU X0, 16(AX)",
+		"\tMOVQ  DX, 24(AX) \\\n\tINCQ  BX         \\\n\tMOVQ  BX, 0(AX)    // W3", "\tMOVQ  DX, 24(AX)",
 	}},
 	{"the lock is not taken", "segment/attach.go", []string{
 		"\t\terr = s.own()\n", "\t\ts.memory, err = sys.Map(s.fd, s.geometry.SegmentSize, true)\n",

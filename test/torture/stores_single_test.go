@@ -2,5 +2,5 @@
 
 package torture
 
-// inOne is how many of the payload words of a slot of three are stored by one instruction.
+// inOne is how many of three payload words are stored by one instruction.
 const inOne = 1
