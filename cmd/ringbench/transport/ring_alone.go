@@ -19,13 +19,9 @@ func (w *RingSender) alone(s *Slice) (sent Sent) {
 	begin := s.Clock.Until(s.Base)
 	for before := begin; ; {
 		if s.Batch == 1 {
-			for i := range tape {
-				w.out.Publish(&tape[i])
-			}
+			publishEach(w.out, tape)
 		} else {
-			for at := 0; at < len(tape); at += s.Batch {
-				w.out.PublishBatch(tape[at:][:s.Batch])
-			}
+			publishBatches(w.out, tape, s.Batch)
 		}
 		now := s.Clock.Now()
 		s.Samples[sent.Samples] = int64(now - before)
@@ -33,6 +29,40 @@ func (w *RingSender) alone(s *Slice) (sent Sent) {
 		if before = now; sent.Samples == len(s.Samples) || now-begin >= s.Ticks {
 			sent.Ticks = now - begin
 			return sent
+		}
+	}
+}
+
+// These are functions of their own, or the compiler would load all that their caller holds anew behind each call.
+
+//go:noinline
+func publishEach(out *ring.Writer[Record], tape []Record) {
+	for i := range tape {
+		out.Publish(&tape[i])
+	}
+}
+
+//go:noinline
+func publishBatches(out *ring.Writer[Record], tape []Record, batch int) {
+	for at := 0; at < len(tape); at += batch {
+		out.PublishBatch(tape[at:][:batch])
+	}
+}
+
+//go:noinline
+func pollEach(reader *ring.Reader[Record], to *Record, n uint64) {
+	for range n {
+		if _, status := reader.Poll(to); status != ring.Ready {
+			return
+		}
+	}
+}
+
+//go:noinline
+func pollBatches(reader *ring.Reader[Record], batch []Record, n uint64) {
+	for range n / uint64(len(batch)) {
+		if _, _, status := reader.PollBatch(batch); status != ring.Ready {
+			return
 		}
 	}
 }
@@ -53,17 +83,9 @@ func (r *RingReceiver) alone(s *Slice, f *follower) error {
 		reader.Seek(ring.At(end - s.Period))
 		before := s.Clock.Now()
 		if s.Batch == 1 {
-			for range s.Period {
-				if _, status := reader.Poll(&batch[0]); status != ring.Ready {
-					break
-				}
-			}
+			pollEach(reader, &batch[0], s.Period)
 		} else {
-			for range s.Period / uint64(s.Batch) {
-				if _, _, status := reader.PollBatch(batch); status != ring.Ready {
-					break
-				}
-			}
+			pollBatches(reader, batch, s.Period)
 		}
 		now := s.Clock.Now()
 		if reader.Position() != end {
