@@ -3,6 +3,7 @@ package hugepages
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strconv"
@@ -37,17 +38,22 @@ func Measure(b []byte) (Report, error) {
 	if err != nil {
 		return Report{}, fmt.Errorf("hugepages: %w", err)
 	}
+	return report(fields, uint64(len(b))), nil
+}
+
+// report is what the fields of a mapping of n bytes say.
+func report(fields map[string]uint64, n uint64) Report {
 	r := Report{Backing: "tmpfs", PageBytes: int(fields["KernelPageSize"])}
 	if r.PageBytes > os.Getpagesize() {
 		r.Backing = "hugetlbfs"
 		r.HugeBytes = fields["Shared_Hugetlb"] + fields["Private_Hugetlb"]
-		return r, nil
+		return r
 	}
 	r.HugeBytes = fields["ShmemPmdMapped"] + fields["FilePmdMapped"] + fields["AnonHugePages"]
-	if r.HugeBytes*2 >= uint64(len(b)) {
+	if r.HugeBytes*2 >= n {
 		r.PageBytes = transparentSize()
 	}
-	return r, nil
+	return r
 }
 
 // mapping returns the fields of the mapping at address start, in bytes.
@@ -57,9 +63,22 @@ func mapping(start uintptr) (map[string]uint64, error) {
 		return nil, err
 	}
 	defer f.Close()
+	fields, err := fieldsIn(f, start)
+	if err != nil {
+		return nil, fmt.Errorf("/proc/self/smaps: %w", err)
+	}
+	return fields, nil
+}
+
+// numberBits is what a number of kilobytes may have: a sum of some, in bytes, then fits into an int.
+const numberBits = 51
+
+// fieldsIn finds the mapping in a text such as smaps, as [mapping] does.
+func fieldsIn(smaps io.Reader, start uintptr) (map[string]uint64, error) {
 	prefix := fmt.Sprintf("%08x-", start)
 	var fields map[string]uint64
-	for lines := bufio.NewScanner(f); lines.Scan(); {
+	lines := bufio.NewScanner(smaps)
+	for lines.Scan() {
 		line := strings.Fields(lines.Text())
 		if len(line) == 0 {
 			continue
@@ -71,15 +90,18 @@ func mapping(start uintptr) (map[string]uint64, error) {
 		case !isField && strings.HasPrefix(line[0], prefix):
 			fields = map[string]uint64{}
 		case isField && fields != nil && len(line) == 3 && line[2] == "kB":
-			n, err := strconv.ParseUint(line[1], 10, 64)
+			n, err := strconv.ParseUint(line[1], 10, numberBits)
 			if err != nil {
-				return nil, fmt.Errorf("/proc/self/smaps: %q: %w", lines.Text(), err)
+				return nil, fmt.Errorf("%q: %w", lines.Text(), err)
 			}
 			fields[name] = n << 10
 		}
 	}
+	if err := lines.Err(); err != nil { // what follows may be some of the fields
+		return nil, err
+	}
 	if fields == nil {
-		return nil, fmt.Errorf("/proc/self/smaps has no mapping at %#x", start)
+		return nil, fmt.Errorf("no mapping at %#x", start)
 	}
 	return fields, nil
 }
