@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/tickring/tickring/host"
 )
@@ -22,6 +23,7 @@ func Check(f *Facts) []Finding {
 		if findings[i].Status == OK {
 			findings[i].Fix = ""
 		}
+		findings[i].Found, findings[i].Fix = printable(findings[i].Found), printable(findings[i].Fix)
 	}
 	return findings
 }
@@ -32,7 +34,28 @@ func (f Finding) verdict(status Status, fix, found string, args ...any) Finding 
 	return f
 }
 
+// printable keeps what others chose, such as the name of a control group, from steering the terminal it is shown on.
+func printable(text string) string {
+	return strings.Map(func(c rune) rune {
+		if unicode.IsPrint(c) {
+			return c
+		}
+		return '?'
+	}, text)
+}
+
 // Commands are written for the user that is to type them.
+
+// word is a path as one word of a command, whatever it holds.
+func word(path string) string {
+	plain := func(c rune) bool {
+		return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.ContainsRune("/._-:@+", c)
+	}
+	if strings.IndexFunc(path, func(c rune) bool { return !plain(c) }) < 0 {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
 
 func (f *Facts) root() bool { return f.UID != nil && *f.UID == 0 }
 

@@ -54,7 +54,7 @@ func checkQuota(f *Facts) Finding {
 	if q.Version == 1 {
 		none = -1
 	}
-	fix := f.setting(none, q.File) + "; or start the container without --cpus, and with --cpuset-cpus"
+	fix := f.setting(none, word(q.File)) + "; or start the container without --cpus, and with --cpuset-cpus"
 	if q.CPUs <= float64(f.threads()) {
 		return r.verdict(Bad, fix, "%s, for %d threads that spin", found, f.threads())
 	}

@@ -115,10 +115,10 @@ func checkHugetlbfs(f *Facts) Finding {
 		switch {
 		case m.ReadOnly:
 			text += " read-only"
-			fix = f.asRoot("mount -o remount,rw %s", m.Dir)
+			fix = f.asRoot("mount -o remount,rw %s", word(m.Dir))
 		case m.Writable != nil && !*m.Writable:
 			text += " not writable by this user"
-			fix = f.asRoot("chmod 1777 %s", m.Dir)
+			fix = f.asRoot("chmod 1777 %s", word(m.Dir))
 		case i >= 0 && f.Pools[i].Total+f.Pools[i].Overcommit == 0:
 			text += " of which there are no pages"
 			fix = f.reserve(m.PageBytes, 0)
@@ -266,7 +266,7 @@ func checkMemoryMax(f *Facts) Finding {
 	if m.Version == 1 {
 		none = -1
 	}
-	fix := f.setting(none, m.File) + "; for a container: without --memory, or with more"
+	fix := f.setting(none, word(m.File)) + "; for a container: without --memory, or with more"
 	found := fmt.Sprintf("%s used of %s (%s)", sizeText(m.Used), sizeText(m.Max), m.File)
 	switch {
 	case m.left() < smallRing:
