@@ -7,12 +7,14 @@ import (
 	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/tickring/tickring/internal/testkit"
 )
 
 // The name of a control group, and what is mounted where, may be another process's choice, and numbers somebody else's: each
 // check has one verdict on them all the same, in words that cannot steer a terminal.
 func FuzzCheck(f *testing.F) {
-	good := good.Tree()
+	good := testkit.Machine{Sockets: 1, L3s: 1, Cores: 2, Threads: 1}.Tree()
 	table := string(good["proc/self/mountinfo"].Data)
 	f.Add("0::/", "max 100000", "max", "Max locked memory  65536  65536  bytes\n", table)
 	f.Add("0::/user.slice/a b;c\x1b[2J", "5000 100000", "4096", "Max realtime priority  0  0\n", table)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,17 +31,13 @@ func drivers(t *testing.T) (all []*driver) {
 		})})
 	}
 	if compiler, err := exec.LookPath("g++"); err == nil {
-		program, err := compiled(compiler, root)
+		program, err := compiled(compiler, root, "clients/cpp/test/driver.cpp")
 		require.NoError(t, err)
 		start("c++", []string{"ASAN_OPTIONS=abort_on_error=1"}, program)
 	} else {
 		t.Logf("without C++: %v", err)
 	}
-	interpreter := os.Getenv("TICKRING_PYTHON")
-	if interpreter == "" {
-		interpreter = "python3"
-	}
-	if path, err := exec.LookPath(interpreter); err == nil {
+	if path, err := interpreter(); err == nil {
 		python := filepath.Join(root, "clients", "python")
 		env := []string{"PYTHONPATH=" + filepath.Join(python, "src"), "PYTHONDONTWRITEBYTECODE=1", "TICKRING_PURE=1"}
 		start("python", env, path, filepath.Join(python, "tests", "driver.py"))
@@ -53,18 +50,28 @@ func drivers(t *testing.T) (all []*driver) {
 	return all
 }
 
-// compiled is the C++ driver, made once a run, beside the test binary: there go test removes it.
-func compiled(compiler, root string) (program string, err error) {
-	program, err = filepath.Abs(filepath.Join(filepath.Dir(os.Args[0]), "hostile-driver"))
+// interpreter of Python.
+func interpreter() (path string, err error) {
+	if path = os.Getenv("TICKRING_PYTHON"); path != "" {
+		return path, nil
+	}
+	if path, err = exec.LookPath("/usr/bin/python3"); err == nil {
+		return path, nil
+	}
+	return exec.LookPath("python3")
+}
+
+// compiled is a program in C++, made once a run, beside the test binary: there go test removes it.
+func compiled(compiler, root, source string) (program string, err error) {
+	program, err = filepath.Abs(filepath.Join(filepath.Dir(os.Args[0]), "hostile-"+strings.TrimSuffix(filepath.Base(source), ".cpp")))
 	if err != nil {
 		return "", err
 	}
 	if _, err := os.Stat(program); err == nil {
 		return program, nil
 	}
-	cpp := filepath.Join(root, "clients", "cpp")
 	args := []string{
-		"-std=c++17", "-O1", "-pthread", "-I", filepath.Join(cpp, "include"), "-o", program, filepath.Join(cpp, "test", "driver.cpp"),
+		"-std=c++17", "-O1", "-pthread", "-I", filepath.Join(root, "clients", "cpp", "include"), "-o", program, filepath.Join(root, source),
 	}
 	sanitized := append([]string{"-fsanitize=address,undefined", "-fno-sanitize-recover=all"}, args...)
 	if exec.Command(compiler, sanitized...).Run() == nil {

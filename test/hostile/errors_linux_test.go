@@ -20,7 +20,7 @@ var sentinels = []error{
 
 // events are what a reader or writer is told of a ring.
 var events = []error{
-	ring.ErrClosed, ring.ErrWriterDead, ring.ErrReplaced, ring.ErrCorrupt, ring.ErrNoDoorbell, context.DeadlineExceeded,
+	ring.ErrClosed, ring.ErrWriterDead, ring.ErrReplaced, ring.ErrCorrupt, ring.ErrExhausted, ring.ErrNoDoorbell, context.DeadlineExceeded,
 }
 
 // kindOf names the kind of an error; an error of no known kind is the error that it returns.

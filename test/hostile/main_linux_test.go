@@ -13,17 +13,18 @@ import (
 	"github.com/tickring/tickring/internal/testkit"
 )
 
-func TestMain(m *testing.M) {
-	testkit.Main(m, map[string]func([]string) error{
-		"scribble":    scribble,
-		"follow":      follow,
-		"publish":     publish,
-		"attach":      attach,
-		"wait":        wait,
-		"strategy":    strategy,
-		"feedhandler": feedhandler,
-	})
+var roles = map[string]func([]string) error{
+	"scribble":    scribble,
+	"obstruct":    obstruct,
+	"follow":      follow,
+	"publish":     publish,
+	"attach":      attach,
+	"wait":        wait,
+	"strategy":    strategy,
+	"feedhandler": feedhandler,
 }
+
+func TestMain(m *testing.M) { testkit.Main(m, roles) }
 
 // duration of a run: short, unless TICKRING_HOSTILE says how long.
 func duration(t *testing.T, short time.Duration) time.Duration {

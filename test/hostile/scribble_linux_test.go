@@ -23,61 +23,98 @@ import (
 	"github.com/tickring/tickring/test/hostile/forge"
 )
 
+// scene is what is done to a segment, and to whom.
+type scene struct {
+	vandal  string     // a role
+	cuts    bool       // it truncates, too: whom that ends, as documented, has no part in it
+	victims [][]string // roles, and the names of strangers, with what is said to them besides the segment's name
+}
+
+// Under scribble a record is whatever the memory says that it is. Under obstruct each slot with the version of a record
+// holds that record, however wrong all else is: what a reader is told to be a record has to be it.
+var scenes = map[string]scene{
+	"scribbled and cut": {"scribble", true, [][]string{
+		{"follow"}, {"publish"}, {"attach"}, {"c++", "survive"}, {"python", "look"},
+	}},
+	"scribbled":          {"scribble", false, [][]string{{"publish"}, {"c++"}, {"python"}, {"python extension"}}},
+	"obstructed and cut": {"obstruct", true, [][]string{{"follow", "true"}, {"c++", "survive", "true"}, {"python extension", "look"}}},
+	"obstructed":         {"obstruct", false, [][]string{{"c++", "true"}, {"python", "true"}, {"python extension", "true"}}},
+}
+
 // While one process that may write to a segment does to it whatever comes to its mind, readers, writers and those who
 // attach, in Go, C++ and Python, do not crash, and hear nothing but errors of known kinds, in time.
 func TestChangedWhileInUse(t *testing.T) {
 	needFaults(t)
-	name, run := testkit.Name(t), duration(t, 6*time.Second)
-	clients := drivers(t) // before anybody is busy
+	others := theStrangers(t) // before anybody is busy
+	r, run := random(seed(t)), duration(t, 8*time.Second)
+	const longest = 20 * time.Second // that one scene lasts at a time
+	for left := run; left > 0; left -= longest * time.Duration(len(scenes)) {
+		for _, name := range slices.Sorted(maps.Keys(scenes)) {
+			n := r.Uint64()
+			t.Run(name, func(t *testing.T) {
+				scenes[name].play(t, others, n, min(longest, left/time.Duration(len(scenes))))
+			})
+		}
+	}
+}
+
+func (s scene) play(t *testing.T, others strangers, seed uint64, run time.Duration) {
+	name := published(t)
+	stop := startVandal(t, s.vandal, name, seed, s.cuts)
+	victims := map[string]*testkit.Process{}
+	for _, v := range s.victims {
+		if roles[v[0]] != nil {
+			victims[v[0]] = testkit.Start(t, v[0], append([]string{name}, v[1:]...)...)
+		} else if p := others.start(t, v[0], name, v[1:]...); p != nil {
+			victims[v[0]] = p
+		}
+	}
+	<-time.After(run)
+	for who, p := range victims {
+		p.Say("end")
+		t.Logf("%s: %s", who, p.Line())
+		require.NoError(t, p.Wait(), who)
+	}
+	stop()
+}
+
+// published is the name of a ring of 100 records that are true, which was closed.
+func published(t *testing.T) (name string) {
+	t.Helper()
+	name = testkit.Name(t)
 	g, err := ring.GeometryOf[ring.TradingData](64)
 	require.NoError(t, err)
 	s, err := segment.Create(name, g, segment.Options{Doorbell: true})
 	require.NoError(t, err)
 	w, err := ring.NewWriter[ring.TradingData](s)
 	require.NoError(t, err)
-	w.PublishBatch(make([]ring.TradingData, 100))
+	for n := range uint64(100) {
+		rec := truth(n)
+		w.Publish(&rec)
+	}
 	require.NoError(t, w.Close())
 	require.NoError(t, s.Close())
+	return name
+}
 
-	scribbler := testkit.Start(t, "scribble", name, strconv.FormatUint(seed(t), 10))
-	victims := map[string]*testkit.Process{}
-	for _, role := range []string{"follow", "publish", "attach"} {
-		victims[role] = testkit.Start(t, role, name)
-	}
-	asked := map[string]int{}
-	for end := time.Now().Add(run); time.Now().Before(end); {
-		for _, d := range clients {
-			for _, command := range []string{"attach " + name + " TradingData", "detach"} {
-				answer := d.ask(command)
-				require.NotContains(t, answer, "other", "%s: %s", d.name, command)
-				asked[d.name+": "+answer]++
-			}
-		}
-		if len(clients) == 0 {
-			time.Sleep(time.Until(end))
-		}
-	}
-	for role, p := range victims {
+func startVandal(t *testing.T, role, name string, seed uint64, cuts bool) (stop func()) {
+	t.Helper()
+	p := testkit.Start(t, role, name, strconv.FormatUint(seed, 10), strconv.FormatBool(cuts))
+	return func() {
 		p.Say("end")
 		t.Logf("%s: %s", role, p.Line())
-		require.NoError(t, p.Wait(), role)
-	}
-	scribbler.Say("end")
-	t.Logf("scribble: %s", scribbler.Line())
-	require.NoError(t, scribbler.Wait())
-	for _, answer := range slices.Sorted(maps.Keys(asked)) {
-		t.Logf("%6d × %s", asked[answer], answer)
+		require.NoError(t, p.Wait())
 	}
 }
 
 // scribble changes the object of a name, in an order that follows from the seed, until it is told to end. Arguments:
-// name, seed.
+// name, seed, whether it truncates.
 func scribble(args []string) error {
 	n, err := strconv.ParseUint(args[1], 10, 64)
 	if err != nil {
 		return err
 	}
-	v := &vandal{Rand: random(n), path: segment.Dir + args[0]}
+	v := &vandal{Rand: random(n), path: segment.Dir + args[0], cuts: args[2] == "true"}
 	if v.sound, err = os.ReadFile(v.path); err != nil {
 		return err
 	}
@@ -108,6 +145,7 @@ func scribble(args []string) error {
 type vandal struct {
 	*rand.Rand
 	path    string
+	cuts    bool
 	sound   []byte
 	f, bell *os.File
 	err     error // the last one; there will be some
@@ -124,21 +162,38 @@ func (v *vandal) act() {
 	case k < 960: // what lets the others go on
 		_, v.err = v.f.WriteAt(v.sound, 0)
 	case k < 970:
-		v.err = v.f.Truncate(v.Int64N(int64(len(v.sound))))
+		v.cut(v.f, v.Int64N(int64(len(v.sound))))
 	case k < 980:
-		v.err = v.f.Truncate(int64(len(v.sound)) + v.Int64N(1<<30))
+		v.grow(v.Int64N(1 << 30))
 	case k < 985:
-		v.err = v.bell.Truncate(v.Int64N(2 * layout.DoorbellSize))
+		v.cut(v.bell, v.Int64N(2*layout.DoorbellSize))
 	case k < 990:
 		v.err = syscall.Fallocate(int(v.f.Fd()), 3, v.Int64N(int64(len(v.sound))), 1+v.Int64N(4096)) // keep size, punch a hole
 	case k < 995:
 		v.replace(func(path string) error { return os.Rename(path, v.path) })
-	default:
+	case k < 998:
 		v.replace(func(path string) error {
 			_ = os.Remove(v.path)
 			return os.Rename(path, v.path)
 		})
+	default: // until another act replaces it
+		v.err = os.Remove(v.path)
 	}
+}
+
+// cut is the end of some, who are spared where it is not to be.
+func (v *vandal) cut(f *os.File, size int64) {
+	if v.cuts {
+		v.err = f.Truncate(size)
+	}
+}
+
+func (v *vandal) grow(by int64) {
+	info, err := v.f.Stat()
+	if err == nil {
+		err = v.f.Truncate(info.Size() + by)
+	}
+	v.err = err
 }
 
 // place is that of a word that a writer changes.
@@ -153,11 +208,14 @@ func (v *vandal) write(f *os.File, at int64, value uint64) {
 	_, v.err = f.WriteAt(binary.LittleEndian.AppendUint64(nil, value), at)
 }
 
-// replace gives the name to another object, a sound one or a forged one.
+// replace gives the name to another object: a sound one, a forged one, or one of a program from before the ring.
 func (v *vandal) replace(name func(path string) error) {
 	o := forge.Object{Bytes: v.sound, Size: uint64(len(v.sound))}
-	if v.IntN(2) == 0 {
+	switch v.IntN(8) {
+	case 0, 1, 2, 3:
 		o = forge.Make(o, forge.Random(v.Rand), v.IntN(4) > 0)
+	case 4:
+		o = forge.Object{Bytes: v.sound[:layout.BareSize], Size: layout.BareSize}
 	}
 	path := v.path + ".new"
 	v.err = o.Put(path)

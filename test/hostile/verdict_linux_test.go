@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"testing"
@@ -60,29 +61,43 @@ func verdict(name string) string {
 
 // Go, C++ and Python say the same of every object, whatever it is.
 func TestVerdictsAgree(t *testing.T) {
-	name, bases, clients := testkit.Name(t), forge.Bases(t), drivers(t)
-	r, seen := random(seed(t)), map[string]int{}
-	objects := 0
-	for end := time.Now().Add(duration(t, 8*time.Second)); time.Now().Before(end); objects++ {
-		base, edits, seal := r.IntN(len(bases)), forge.Random(r), r.IntN(8) > 0
-		require.NoError(t, forge.Make(bases[base], edits, seal).Put(segment.Dir+name))
-		want := verdict(name)
-		seen[want]++
+	c := comparison{name: testkit.Name(t), bases: forge.Bases(t), random: random(seed(t)), seen: map[string]int{}}
+	for end := time.Now().Add(duration(t, 8*time.Second)); time.Now().Before(end); {
+		c.run(t, min(time.Until(end), time.Minute)) // a driver lives for two at the most
+	}
+	for _, v := range slices.Sorted(maps.Keys(c.seen)) {
+		t.Logf("%7d × %s", c.seen[v], v)
+	}
+	t.Logf("%d objects", c.objects)
+}
+
+// comparison is of what is said of one object after the other.
+type comparison struct {
+	name    string
+	bases   []forge.Object
+	random  *rand.Rand
+	objects int
+	seen    map[string]int
+}
+
+func (c *comparison) run(t *testing.T, d time.Duration) {
+	clients := drivers(t)
+	for end := time.Now().Add(d); time.Now().Before(end); c.objects++ {
+		base, edits, seal := c.random.IntN(len(c.bases)), forge.Random(c.random), c.random.IntN(8) > 0
+		require.NoError(t, forge.Make(c.bases[base], edits, seal).Put(segment.Dir+c.name))
+		want := verdict(c.name)
+		c.seen[want]++
 		for _, d := range clients {
-			d.process.Say("attach " + name + " TradingData")
+			d.process.Say("attach " + c.name + " TradingData")
 		}
 		for _, d := range clients {
 			got := d.answer()
-			require.Equal(t, want, got, "%s differs from go about object %d: base %d, edits %s, sealed %v", d.name, objects, base, hex.EncodeToString(edits), seal)
+			require.Equal(t, want, got, "%s differs from go about object %d: base %d, edits %s, sealed %v", d.name, c.objects, base, hex.EncodeToString(edits), seal)
 		}
-		require.NoError(t, os.Remove(segment.Dir+name))
+		require.NoError(t, os.Remove(segment.Dir+c.name))
 	}
 	for _, d := range clients {
 		require.Equal(t, "ok", d.ask("detach"))
 		require.NoError(t, d.process.Stop(), d.name)
 	}
-	for _, v := range slices.Sorted(maps.Keys(seen)) {
-		t.Logf("%7d × %s", seen[v], v)
-	}
-	t.Logf("%d objects", objects)
 }

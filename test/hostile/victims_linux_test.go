@@ -3,7 +3,10 @@ package hostile
 import (
 	"bufio"
 	"context"
+	"encoding/binary"
 	"errors"
+	"fmt"
+	"math"
 	"os"
 	"runtime/pprof"
 	"sync/atomic"
@@ -28,8 +31,8 @@ func commands() <-chan string {
 	return lines
 }
 
-// suffer takes steps until it is told to end, and says what came of them. A step gives each of its errors to met.
-func suffer(step func(met func(error) bool)) error {
+// suffer takes steps until it is told to end, and enough says so, and says what came of them. A step gives each of its errors to met.
+func suffer(enough func() bool, step func(met func(error) bool)) error {
 	told, seen := commands(), map[string]int{}
 	var strange error
 	met := func(err error) bool {
@@ -46,15 +49,17 @@ func suffer(step func(met func(error) bool)) error {
 		_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 2)
 		os.Exit(3)
 	}()
-	for strange == nil {
+	for ending := false; strange == nil; steps.Add(1) {
 		select {
 		case <-told:
+			ending = true
+		default:
+		}
+		if ending && enough() {
 			say("%d steps: %s", steps.Load(), counts(seen))
 			return nil
-		default:
-			step(met)
-			steps.Add(1)
 		}
+		step(met)
 	}
 	return strange
 }
@@ -66,12 +71,19 @@ func soon() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), patience)
 }
 
-// follow attaches and reads in each way. Argument: name.
+// follow attaches and reads in each way, until it has had a record. Arguments: name, and "true" if record n has to be
+// truth(n).
 func follow(args []string) error {
+	records, wrong := 0, error(nil)
+	check := func(n uint64, rec ring.TradingData) {
+		if records++; len(args) > 1 && rec != truth(n) {
+			wrong = fmt.Errorf("record %d is %+v", n, rec)
+		}
+	}
 	waits := []ring.Wait{ring.Backoff(0), ring.Block(), ring.Spin(), ring.Every(100 * time.Microsecond)}
 	starts := []ring.Position{ring.Oldest(), ring.Newest(), ring.OldestSafe(), ring.At(7)}
 	var round int
-	return suffer(func(met func(error) bool) {
+	return suffer(func() bool { return records > 0 }, func(met func(error) bool) {
 		round++
 		s, err := segment.Attach(args[0])
 		if met(err) {
@@ -91,27 +103,56 @@ func follow(args []string) error {
 			var rec ring.TradingData
 			record, batch := make([]byte, s.Geometry().Record.Size), make([]ring.TradingData, 16)
 			for range 1000 {
-				r.Poll(&rec)
-				r.PollBatch(batch)
-				r.Latest(&rec)
-				raw.Poll(record)
-				r.Peek(func(_ uint64, rec *ring.TradingData) { batch[0] = *rec })
+				if n, status := r.Poll(&rec); status == ring.Ready {
+					check(n, rec)
+				}
+				first, count, _ := r.PollBatch(batch)
+				for i, rec := range batch[:count] {
+					check(first+uint64(i), rec)
+				}
+				if n, status := r.Latest(&rec); status == ring.Ready {
+					check(n, rec)
+				}
+				if n, status := raw.Poll(record); status == ring.Ready {
+					check(n, decoded(record))
+				}
+				if n, status := r.Peek(func(_ uint64, in *ring.TradingData) { rec = *in }); status == ring.Ready {
+					check(n, rec)
+				}
 			}
 			r.Seek(o.Start)
 			ctx, cancel := soon()
 			defer cancel()
 			for range 100 {
-				if _, err := r.Next(ctx, &rec); errors.Is(err, context.DeadlineExceeded) {
+				n, err := r.Next(ctx, &rec)
+				if err == nil {
+					check(n, rec)
+				} else if met(err); errors.Is(err, context.DeadlineExceeded) {
 					break
-				} else if err != nil {
-					met(err)
 				}
 			}
-			_, err := raw.Next(ctx, record)
+			n, err := raw.Next(ctx, record)
+			if err == nil {
+				check(n, decoded(record))
+			}
+			if wrong != nil {
+				return wrong
+			}
 			return err
 		}))
 	})
 }
+
+// decoded is the record that has these bytes.
+func decoded(b []byte) ring.TradingData {
+	le := binary.LittleEndian
+	return ring.TradingData{
+		Price: math.Float64frombits(le.Uint64(b)), Timestamp: le.Uint64(b[8:]), Volume: int32(le.Uint32(b[16:])), Valid: b[20] != 0,
+	}
+}
+
+// always is enough for who needs not have met anything.
+func always() bool { return true }
 
 // publish takes over, or creates, and publishes. Argument: name.
 func publish(args []string) error {
@@ -119,7 +160,7 @@ func publish(args []string) error {
 	if err != nil {
 		return err
 	}
-	return suffer(func(met func(error) bool) {
+	return suffer(always, func(met func(error) bool) {
 		s, err := segment.CreateOrTakeOver(args[0], g, segment.Options{Doorbell: true})
 		if met(err) {
 			return
@@ -144,7 +185,7 @@ func publish(args []string) error {
 
 // attach looks at the segment as commands do. Argument: name.
 func attach(args []string) error {
-	return suffer(func(met func(error) bool) {
+	return suffer(always, func(met func(error) bool) {
 		s, err := segment.Attach(args[0])
 		if errors.Is(err, segment.ErrBare) {
 			s, err = segment.AttachBare(args[0])
@@ -153,6 +194,9 @@ func attach(args []string) error {
 			return
 		}
 		defer func() { met(s.Close()) }()
+		if r, err := ring.NewBareReader(s); err == nil {
+			met(s.Guard(func() error { r.Read(); return nil }))
+		}
 		_, err = s.Status()
 		met(err)
 		_, err = s.WriterAlive()

@@ -7,9 +7,19 @@ import (
 
 // Random returns edits for [Make]: most of the time one or two, so that what comes of them is often nearly right.
 func Random(r *rand.Rand) []byte {
+	return random(r, func() byte { return byte(r.IntN(kinds)) })
+}
+
+// RandomHeader returns edits for [Make] that leave the slots as they are, though it may not look for them where they are.
+func RandomHeader(r *rand.Rand) []byte {
+	header := []byte{setField32, setField64, setWord, setSchema, grow, reshape}
+	return random(r, func() byte { return header[r.IntN(len(header))] })
+}
+
+func random(r *rand.Rand, kind func() byte) []byte {
 	var edits []byte
 	for range 1 + r.IntN(2)*r.IntN(4) {
-		edits = append(edits, byte(r.IntN(kinds)))
+		edits = append(edits, kind())
 		edits = binary.LittleEndian.AppendUint16(edits, uint16(r.IntN(256)))
 		edits = binary.LittleEndian.AppendUint64(edits, Number(r))
 	}
