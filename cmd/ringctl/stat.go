@@ -124,9 +124,15 @@ func newStatus(name string) (*status, error) {
 		return nil, err
 	}
 	s.Pages = pagesStatus{Backing: pages.Backing, PageBytes: pages.PageBytes, Fallback: pages.Fallback}
-	info, err := os.Stat(filepath.Join(segment.Dir, seg.Name()))
+	info, err := os.Lstat(filepath.Join(segment.Dir, seg.Name()))
 	if err != nil {
-		return nil, fmt.Errorf("stat of %s: %w", seg.Name(), err)
+		return nil, about(seg, "stat", err)
+	}
+	switch replaced, err := seg.Replaced(); {
+	case err != nil:
+		return nil, err
+	case replaced: // what was looked at may be the other one
+		return nil, about(seg, "stat", segment.ErrReplaced)
 	}
 	s.RingFile = seg.Geometry().RingFile
 	file, err := ringFileSize(seg.Geometry())
