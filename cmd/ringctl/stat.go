@@ -110,6 +110,10 @@ func newStatus(name string) (*status, error) {
 		return nil, err
 	}
 	defer seg.Close()
+	return statusOf(seg, bare)
+}
+
+func statusOf(seg *segment.Segment, bare bool) (_ *status, err error) {
 	s := &status{Name: seg.Name()}
 	if bare {
 		err = s.fillBare(seg)
