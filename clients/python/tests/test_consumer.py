@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import struct
 import unittest
@@ -12,7 +13,7 @@ from unittest import mock
 from support import PROJECT, TESTS, Case, Large, Process, object_of, packed, patch, trade
 
 
-from tickring import SharedMemoryConsumer, TradingData
+from tickring import BareSegment, NotRegular, SharedMemoryConsumer, TradingData
 
 OLD = PROJECT / "test" / "legacy" / "testdata" / "old_consumer.py"
 
@@ -95,6 +96,25 @@ class Consumer(Case):
             self.assertIsNone(consumer.error)
             with self.assertRaises(struct.error):
                 consumer.read_trading_data()
+
+    def test_a_record_whose_name_goes_to_something_else(self) -> None:
+        name = self.segment_name()
+        path = object_of(name)
+        takers = {
+            "link": lambda: path.symlink_to("/dev/zero"),
+            "fifo": lambda: os.mkfifo(path),
+            "directory": path.mkdir,
+        }
+        for what, take in takers.items():
+
+            def attach(_: str) -> None:  # finds a record, and then it is gone
+                take()
+                raise BareSegment
+
+            with self.subTest(what), mock.patch("tickring.Segment.attach", side_effect=attach):
+                with self.assertRaisesRegex(NotRegular, f"attach {name}: "):
+                    self.consumer(name).connect()
+            path.rmdir() if what == "directory" else path.unlink()
 
     def test_another_format(self) -> None:
         name = self.segment_name()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import struct
 from types import TracebackType
 from typing import TYPE_CHECKING, Optional, Type, Union
@@ -17,7 +18,15 @@ from ._layout import BARE_SIZE, MAGIC_OFFSET
 from ._reader import Reader
 from ._schema import TradingData
 from ._segment import DIR, canonical
-from .errors import BareSegment, InvalidSegment, NotASegment, RecordMismatch, TruncatedSegment
+from .errors import (
+    BareSegment,
+    InvalidSegment,
+    NotASegment,
+    NotRegular,
+    RecordMismatch,
+    TruncatedSegment,
+    operation,
+)
 
 if TYPE_CHECKING:
     from ._pure import Words
@@ -97,15 +106,18 @@ class _Bare:
     def __init__(self, path: str, error: Optional[Exception] = None) -> None:
         self._error = error
         self._words: Optional[Words] = None
-        fd = _system.open_object(path, False)
-        try:
-            size = os.fstat(fd).st_size
-            if isinstance(error, TruncatedSegment) and size < MAGIC_OFFSET + 8:
-                self._error = error = None  # it is too short to be a segment, not to be a record
-            if error is None and size >= BARE_SIZE:
-                self._words = _ring.words(_system.map_file(fd, BARE_SIZE, False), False)
-        finally:
-            os.close(fd)
+        with operation("attach", canonical(os.path.basename(path))):  # it may be another object by now
+            fd = _system.open_object(path, False)
+            try:
+                info = os.fstat(fd)
+                if not stat.S_ISREG(info.st_mode):
+                    raise NotRegular
+                if isinstance(error, TruncatedSegment) and info.st_size < MAGIC_OFFSET + 8:
+                    self._error = error = None  # it is too short to be a segment, not to be a record
+                if error is None and info.st_size >= BARE_SIZE:
+                    self._words = _ring.words(_system.map_file(fd, BARE_SIZE, False), False)
+            finally:
+                os.close(fd)
 
     def read(self) -> TradingData:
         """The record, read until two copies agree, a few times at the most: that makes a torn one rare."""
