@@ -171,13 +171,19 @@ func (v *vandal) act() {
 		v.err = syscall.Fallocate(int(v.f.Fd()), 3, v.Int64N(int64(len(v.sound))), 1+v.Int64N(4096)) // keep size, punch a hole
 	case k < 995:
 		v.replace(func(path string) error { return os.Rename(path, v.path) })
-	case k < 998:
+	case k < 999:
 		v.replace(func(path string) error {
 			_ = os.Remove(v.path)
 			return os.Rename(path, v.path)
 		})
 	default: // until another act replaces it
-		v.err = os.Remove(v.path)
+		_ = os.Remove(v.path)
+		v.err = []func() error{
+			func() error { return nil },
+			func() error { return os.Symlink(os.DevNull, v.path) },
+			func() error { return syscall.Mkfifo(v.path, 0o600) },
+			func() error { return os.Mkdir(v.path, 0o700) },
+		}[v.IntN(4)]()
 	}
 }
 
@@ -218,6 +224,7 @@ func (v *vandal) replace(name func(path string) error) {
 		o = forge.Object{Bytes: v.sound[:layout.BareSize], Size: layout.BareSize}
 	}
 	path := v.path + ".new"
+	_ = os.Remove(path) // the last one may have had no name to take
 	v.err = o.Put(path)
 	if v.err == nil {
 		v.err = name(path)
