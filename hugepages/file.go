@@ -148,7 +148,7 @@ func (m Mount) newFile(pool Pool, name string, n uint64, mode fs.FileMode, want 
 	e.Err = err
 	e.Reason = fmt.Sprintf("%s: %v", f.Path, err)
 	switch {
-	case errors.Is(err, syscall.ENOSPC) && f.FD < 0:
+	case errors.Is(err, syscall.ENOSPC) && f.FD == -1:
 		e.Reason = m.Dir + " has no inode left"
 		e.Remedy = m.anew(pool, e.Wanted)
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.ENOMEM):

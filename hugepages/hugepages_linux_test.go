@@ -68,10 +68,10 @@ func TestOffTakesPlainPages(t *testing.T) {
 	assert.Equal(t, obtained{plain, plain}, got)
 }
 
-// A tmpfs that has room for the segment, but not for one huge page more.
+// A tmpfs that has room for the segment and for nothing more.
 func TestHugePagesThatJustFit(t *testing.T) {
 	needTHP(t)
-	p := testkit.StartWith(t, "obtain", testkit.OwnMounts(t), "size=5m,huge=advise", "require", fmt.Sprint(4<<20/32))
+	p := testkit.StartWith(t, "obtain", testkit.OwnMounts(t), "size=4100k,huge=advise", "require", fmt.Sprint(4<<20/32))
 	var got obtained
 	require.NoError(t, json.Unmarshal([]byte(p.Line()), &got))
 	require.NoError(t, p.Wait())

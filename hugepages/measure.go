@@ -87,9 +87,9 @@ func fieldsIn(smaps io.Reader, start uintptr) (map[string]uint64, error) {
 		switch {
 		case !isField && fields != nil:
 			return fields, nil // the next mapping
-		case !isField && strings.HasPrefix(line[0], prefix):
+		case strings.HasPrefix(line[0], prefix):
 			fields = map[string]uint64{}
-		case isField && fields != nil && len(line) == 3 && line[2] == "kB":
+		case fields != nil && len(line) == 3 && line[2] == "kB":
 			n, err := strconv.ParseUint(line[1], 10, numberBits)
 			if err != nil {
 				return nil, fmt.Errorf("%q: %w", lines.Text(), err)
@@ -108,8 +108,8 @@ func fieldsIn(smaps io.Reader, start uintptr) (map[string]uint64, error) {
 
 // transparentSize is the size of a transparent huge page.
 func transparentSize() int {
-	b, err := fs.ReadFile(sys.Root, "sys/kernel/mm/transparent_hugepage/hpage_pmd_size")
-	if n, convErr := strconv.Atoi(strings.TrimSpace(string(b))); err == nil && convErr == nil {
+	b, _ := fs.ReadFile(sys.Root, "sys/kernel/mm/transparent_hugepage/hpage_pmd_size")
+	if n, err := strconv.Atoi(strings.TrimSpace(string(b))); err == nil {
 		return n
 	}
 	return 2 << 20

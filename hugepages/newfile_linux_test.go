@@ -40,10 +40,11 @@ func TestNewFileLooksBeforeItMakesOne(t *testing.T) {
 		says    string
 		errno   error
 	}{
-		"enough":               {3, "rw", 3 * page, "prepared", errPrepared},
-		"enough in the folder": {3, "rw,size=1G", 3 * page, "prepared", errPrepared},
-		"read-only":            {3, "ro", page, "is mounted read-only: as root: mount -o remount,rw ", syscall.EROFS},
-		"one page short":       {2, "rw", 3 * page, "has 2 of 2 pages of 2M free, 3 wanted: as root: ringctl hugepages --reserve 3", syscall.ENOSPC},
+		"enough":                 {3, "rw", 3 * page, "prepared", errPrepared},
+		"enough in the folder":   {3, "rw,size=1G", 3 * page, "prepared", errPrepared},
+		"enough without a limit": {1 << 22, "rw", (1 << 22) * page, "prepared", errPrepared}, // whatever the folder has room for
+		"read-only":              {3, "ro", page, "is mounted read-only: as root: mount -o remount,rw ", syscall.EROFS},
+		"one page short":         {2, "rw", 3 * page, "has 2 of 2 pages of 2M free, 3 wanted: as root: ringctl hugepages --reserve 3", syscall.ENOSPC},
 		"more than there can be": {math.MaxUint64 >> 1, "rw", (1<<41 + 1) * page,
 			"pages of 2M free, 2199023255553 wanted", syscall.ENOSPC},
 		"more than fit into the folder": {1 << 41, "rw,size=1G", 1 << 60, "has room for ", syscall.ENOSPC},

@@ -88,6 +88,11 @@ var codeMutants = []struct {
 		"\tMOVQ  BX, (AX)                      \\ // W1\n", "\tINCQ BX \\\n\tMOVQ BX, (AX) \\\n",
 		"\tMOVQ  DX, 16(R11)                   \\\n\tINCQ  BX                            \\\n\tMOVQ  BX, (AX)                        // W3", "\tMOVQ  DX, 16(R11)",
 	}}}, map[string]string{"seqlock.PublishRun": "a view of three words: the even version before the payload"}},
+	{"third", amd64, []testkit.Edit{
+		{File: "ring/follower.go", Changes: []string{" && atomic.LoadUint64(f.words.epoch) == f.epoch", ""}},
+	}, map[string]string{
+		"Reader.Poll": "no second look at the epoch of a closed ring",
+	}},
 	{"first", arm64, []testkit.Edit{
 		{File: "seqlock/publish_arm64.s", Changes: []string{"\tDMB  $0xA                   \\\n", ""}},
 		{File: "seqlock/load_arm64.s", Changes: []string{"\tLDAR (R0), R5          // R1", "\tMOVD (R0), R5", "\tDMB $0x9\n\tRET", "\tRET"}},
@@ -123,6 +128,11 @@ var codeMutants = []struct {
 	}, map[string]string{
 		"seqlock.Publish": "STR head instead of STLR",
 		"Reader.Poll":     "DMB ISHST instead of DMB ISHLD",
+	}},
+	{"fifth", arm64, []testkit.Edit{
+		{File: "ring/follower.go", Changes: []string{"\tseqlock.LoadFence()\n\thead := f.loadHead()", "\thead := f.loadHead()", `	"github.com/tickring/tickring/seqlock"`, ""}},
+	}, map[string]string{
+		"Reader.Poll": "no DMB ISHLD between the version of a lap and the head",
 	}},
 }
 

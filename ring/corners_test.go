@@ -2,6 +2,7 @@ package ring
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 	"unsafe"
@@ -281,8 +282,63 @@ func TestFieldsOfATypeAreCounted(t *testing.T) {
 
 func TestSnake(t *testing.T) {
 	for name, want := range map[string]string{
-		"Level2Price": "level2_price", "Bid_Price": "bid_price", "TradeIDType": "trade_id_type", "ABC": "abc", "TradeID": "trade_id",
+		"Level2Price": "level2_price", "Level2ID": "level2_id", "Bid_Price": "bid_price", "TradeIDType": "trade_id_type", "ABC": "abc", "TradeID": "trade_id",
 	} {
 		assert.Equal(t, want, snake(name), name)
 	}
+}
+
+// The batch of the last numbers, of which the head does not know yet.
+func TestTheLastRecordBeforeItsHead(t *testing.T) {
+	memory, w := newRing[TradingData](t, 8)
+	for n := uint64(lastNumber - 7); n != lastNumber+1; n++ {
+		*(*uint64)(w.words.slot(n)) = finished(n)
+	}
+	*w.words.head = lastNumber
+	var got TradingData
+	n, s := newReader[TradingData](t, memory, ReaderOptions{}).Latest(&got)
+	assert.Equal(t, Ready, s)
+	assert.Equal(t, uint64(lastNumber), n)
+}
+
+// A writer that died in a record, and one that came and closed without a record of its own.
+func TestClosedInTheMiddleOfARecord(t *testing.T) {
+	memory, w := newRing[TradingData](t, 8)
+	publish(w, 3)
+	require.NoError(t, w.Close())
+	*(*uint64)(w.words.slot(3)) = unfinished(3)
+	var got TradingData
+	_, s := newReader[TradingData](t, memory, ReaderOptions{Start: At(3)}).Poll(&got)
+	assert.Equal(t, Closed, s)
+}
+
+// strange is a ring of which nothing can be found out.
+type strange struct{ *Heap }
+
+func (strange) WriterAlive() (bool, error) { return false, errStrange }
+func (strange) Replaced() (bool, error)    { return true, errStrange }
+
+var errStrange = errors.New("strange")
+
+func TestWhatCannotBeFoundOutIsNotTold(t *testing.T) {
+	memory, _ := newRing[TradingData](t, 8)
+	r := newReader[TradingData](t, strange{memory}, ReaderOptions{})
+	for range 2 {
+		require.ErrorIs(t, r.checkWriter(), errStrange)
+		require.ErrorIs(t, r.checkName(), errStrange)
+	}
+}
+
+// empty is a memory whose header is not there.
+type empty struct{ *Heap }
+
+func (empty) Header() []byte { return nil }
+
+func TestNoReaderOfNothing(t *testing.T) {
+	memory, _ := newRing[TradingData](t, 8)
+	_, err := NewRawReader(empty{memory}, ReaderOptions{})
+	require.ErrorIs(t, err, ErrGeometry)
+	_, want := SchemaOf[struct{ P *int }]()
+	_, err = GeometryOf[struct{ P *int }](8)
+	require.Equal(t, want, err, "of the type, and not of what has no fields")
 }

@@ -32,7 +32,7 @@ func recoverRing(w *words, masks []uint64) (next uint64, err error) {
 	if v := w.version(next); v > unfinished(next) {
 		return 0, fmt.Errorf("%w: head is %d, but the slot of record %d has version %d", ErrCorrupt, head, next, v)
 	}
-	if max(head, next) > lastNumber+1-room {
+	if next > lastNumber+1-room {
 		return 0, fmt.Errorf("%w: the next record would be %d, and %d is the last", ErrExhausted, next, uint64(lastNumber))
 	}
 	mendView(w, masks, next)

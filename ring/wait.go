@@ -104,10 +104,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 		sys.Sleep(d)
 		return nil
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(d):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -98,7 +98,7 @@ func (s *Segment) takeOver() (err error) {
 	}
 	if err == nil {
 		err = s.stillNamed()
-		if err != nil && s.doorbell != nil {
+		if errors.Is(err, ErrReplaced) && s.doorbell != nil {
 			_ = s.unlink() // nobody else would any more
 		}
 	}
@@ -173,8 +173,8 @@ func (s *Segment) path() string { return Dir + s.name }
 
 // nameWriter says which process it is that has the segment.
 func (s *Segment) nameWriter() error {
-	b, err := sys.ReadAt(s.fd, layout.PIDOffset, 8)
-	if err != nil || len(b) < 8 {
+	b, _ := sys.ReadAt(s.fd, layout.PIDOffset, 8)
+	if len(b) < 8 {
 		return ErrWriterExists
 	}
 	return fmt.Errorf("%w: process %d", ErrWriterExists, binary.LittleEndian.Uint64(b))
@@ -183,18 +183,9 @@ func (s *Segment) nameWriter() error {
 // stillNamed makes sure that nobody gave the name to another object while this one was being opened
 // and locked.
 func (s *Segment) stillNamed() error {
-	if !isNamed(s.fd, s.path()) {
-		return ErrReplaced
+	named, err := sys.IsNamed(s.fd, s.path())
+	if err == nil && !named {
+		err = ErrReplaced
 	}
-	return nil
+	return err
 }
-
-// isNamed tells whether path is the name of the open file.
-func isNamed(fd int, path string) bool {
-	opened, err := sys.Stat(fd)
-	named, nameErr := sys.StatName(path)
-	return err == nil && nameErr == nil && same(named, opened)
-}
-
-// same reports whether two names, or descriptors, are of one file.
-func same(a, b sys.Info) bool { return a.Device == b.Device && a.Inode == b.Inode }

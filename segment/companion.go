@@ -50,7 +50,7 @@ func (e *companionError) hint() string {
 		return "its hugetlbfs has too few pages left: ringctl hugepages shows them"
 	case e.kind == ringKind && is(syscall.EROFS):
 		return "its hugetlbfs is mounted read-only, which is enough to read alone"
-	case e.kind == doorbellKind && is(fs.ErrPermission, ErrTruncated, ErrNotSegment, syscall.ELOOP, syscall.EISDIR, syscall.ENXIO):
+	case e.kind == doorbellKind && is(fs.ErrPermission, ErrNotRegular, ErrTruncated, ErrNotSegment, syscall.ELOOP, syscall.EISDIR, syscall.ENXIO):
 		return "something else has its name: have whoever put it there, or root, remove that"
 	}
 	return ""
@@ -101,8 +101,11 @@ func (c companion) removeIfLeft(name string) {
 	}
 	defer sys.Close(fd)
 	// With the lock in hand its creator is dead: if it gave the object its name, that can be seen now.
-	if locked, err := sys.TryLock(fd); err != nil || !locked || !isNamed(fd, c.path) {
-		return // in use, or removed meanwhile by another who had the lock
+	if locked, _ := sys.TryLock(fd); !locked {
+		return // in use
+	}
+	if named, _ := sys.IsNamed(fd, c.path); !named {
+		return // removed meanwhile by another who had the lock
 	}
 	s, err := attachHeader(name)
 	if err == nil {

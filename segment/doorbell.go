@@ -90,7 +90,10 @@ func openDoorbell(segment string, created uint64, owner uint32) (*doorbell, erro
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode.IsRegular() || info.Size < layout.DoorbellSize {
+	if !info.Mode.IsRegular() {
+		return nil, ErrNotRegular
+	}
+	if info.Size < layout.DoorbellSize {
 		return nil, ErrTruncated
 	}
 	if info.UID != owner && int(info.UID) != os.Geteuid() {

@@ -96,15 +96,12 @@ func (s *Segment) mapRingFile(fd int, size uint64, writable bool) (err error) {
 
 // removeRing removes the ring file of a segment that is being removed.
 func (s *Segment) removeRing() error {
-	if s.geometry.Backing != layout.BackingHugetlbfs {
-		return nil
-	}
 	fd, _, err := s.openRingFile(false)
 	switch {
 	case err == nil:
 		sys.Close(fd)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, ErrGeometry), errors.Is(err, ErrNotRegular):
-		return nil // there is none, or it is not this segment's
+		return nil // there is none, or none of this segment's
 	case !errors.Is(err, ErrTruncated):
 		return err
 	}

@@ -82,7 +82,7 @@ func (s *Segment) Replaced() (bool, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	return !same(named, opened), failed(opName, s.name, err)
+	return !sys.Same(named, opened), failed(opName, s.name, err)
 }
 
 // Pages reports which pages the slots have in this process.

@@ -16,8 +16,7 @@ func CreateOrTakeOver(name string, g layout.Geometry, o Options) (s *Segment, er
 			return s, err
 		}
 		s, err = OpenWriter(name)
-		gone := errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrNoRing)
-		if !gone && !errors.Is(err, ErrReplaced) {
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrReplaced) {
 			return s, err
 		}
 	}

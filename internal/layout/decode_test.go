@@ -31,6 +31,8 @@ func TestDecodeRefusesEachField(t *testing.T) {
 			}
 		}
 	}
+	noTexts := both(u32(schemaSizeOffset, 0), u32(fallbackSizeOffset, 0))
+	word := Schema{Name: "word", Size: 8, Fields: []Field{{"n", Uint64, 1, 0}}}
 	for name, tc := range map[string]struct {
 		record Schema
 		change func(b []byte)
@@ -75,6 +77,9 @@ func TestDecodeRefusesEachField(t *testing.T) {
 		"ring in a file of no name":    {trade, u32(backingOffset, 1), ErrGeometry, false},
 		"ring file and no such ring":   {trade, both(u32(ringFileOffsetOffset, 640), u32(ringFileSizeOffset, 8)), ErrGeometry, false},
 		"view elsewhere":               {trade, u32(viewOffsetOffset, 8), ErrGeometry, false},
+		"small view elsewhere":         {word, u32(viewOffsetOffset, 8), ErrGeometry, false},
+		"header of the identity":       {trade, both(u32(headerSizeOffset, SchemaOffset-1), noTexts), ErrGeometry, true},
+		"header of live words":         {trade, both(u32(headerSizeOffset, SchemaOffset), noTexts), ErrSchema, false},
 		"view over the identity":       {trade, both(u32(viewOffsetOffset, 64), u32(viewVersionOffsetOffset, 56)), ErrGeometry, false},
 		"view over the head":           {trade, both(u32(viewOffsetOffset, 256), u32(viewVersionOffsetOffset, 248)), ErrGeometry, false},
 		"view over the schema":         {trade, both(u32(viewOffsetOffset, 648), u32(viewVersionOffsetOffset, 640)), ErrGeometry, false},

@@ -80,20 +80,10 @@ func (g Geometry) textsEnd() int {
 // 24-byte records get 32 bytes, two slots to a line (docs/adr/0002-slot-stride.md).
 func stride(words int) int {
 	size := SlotHeader + 8*words
-	if size <= 64 {
-		return int(nextPowerOfTwo(uint64(size)))
-	}
-	return roundUp(size, 64)
+	return roundUp(size, min(int(nextPowerOfTwo(uint64(size))), 64))
 }
 
 func roundUp(n, to int) int { return (n + to - 1) / to * to }
 
-func nextPowerOfTwo(n uint64) uint64 {
-	if n <= MinSlots {
-		return MinSlots
-	}
-	if n >= MaxSlots {
-		return MaxSlots
-	}
-	return 1 << bits.Len64(n-1)
-}
+// nextPowerOfTwo is n, or the next above, of what can be a number of slots.
+func nextPowerOfTwo(n uint64) uint64 { return 1 << bits.Len64(min(max(n, MinSlots), MaxSlots)-1) }

@@ -35,6 +35,7 @@ func TestNewOfEachRecordSize(t *testing.T) {
 				require.Zero(t, 64%g.SlotStride, "%d bytes: stride %d", n, g.SlotStride)
 			} else {
 				require.Zero(t, g.SlotStride%64, "%d bytes: stride %d", n, g.SlotStride)
+				require.Less(t, g.SlotStride, slot+64, n)
 			}
 			require.Zero(t, g.RingOffset%PageSize)
 			require.NoError(t, g.Validate())
@@ -138,32 +139,33 @@ func TestSchemaValidate(t *testing.T) {
 		s       Schema
 		problem string // empty: valid
 	}{
-		"good":                {trade, ""},
-		"every kind":          {book, ""},
-		"as many fields":      {Schema{"r", 300, many[:MaxFields]}, ""},
-		"too many fields":     {Schema{"r", 300, many}, "257 fields"},
-		"no field":            {fields(), "0 fields"},
-		"no size":             {Schema{"r", 0, trade.Fields}, "record size 0"},
-		"negative size":       {Schema{"r", -1, trade.Fields}, "record size -1"},
-		"too large":           {Schema{"r", MaxRecordSize + 1, trade.Fields}, "record size 1048577"},
-		"no name":             {Schema{"", 24, trade.Fields}, `record name ""`},
-		"name with a space":   {Schema{"a b", 24, trade.Fields}, `record name "a b"`},
-		"name not ASCII":      {Schema{"Größe", 24, trade.Fields}, "record name"},
-		"name with an escape": {Schema{"a\x1b[2J", 24, trade.Fields}, "record name"},
-		"name too long":       {Schema{strings.Repeat("n", NameSize+1), 24, trade.Fields}, "record name"},
-		"name just fits":      {Schema{strings.Repeat("n", NameSize), 24, trade.Fields}, ""},
-		"field without name":  {fields(Field{"", Uint8, 1, 0}), "field 0"},
-		"same name twice":     {fields(Field{"a", Uint8, 1, 0}, Field{"a", Uint8, 1, 1}), `two fields are named "a"`},
-		"kind 0":              {fields(Field{"a", 0, 1, 0}), "unknown kind 0"},
-		"kind 12":             {fields(Field{"a", 12, 1, 0}), "unknown kind 12"},
-		"count 0":             {fields(Field{"a", Uint8, 0, 0}), "leaves the record"},
-		"count negative":      {fields(Field{"a", Uint8, -1, 0}), "leaves the record"},
-		"count huge":          {fields(Field{"a", Uint64, math.MaxInt32, 0}), "leaves the record"},
-		"overlap":             {fields(Field{"a", Uint64, 1, 0}, Field{"b", Uint8, 1, 7}), "overlaps"},
-		"not in order":        {fields(Field{"a", Uint64, 1, 8}, Field{"b", Uint8, 1, 0}), "overlaps"},
-		"leaves the record":   {fields(Field{"a", Uint64, 1, 9}), "leaves the record"},
-		"negative offset":     {fields(Field{"a", Uint64, 1, -8}), "overlaps"},
-		"fills the record":    {fields(Field{"a", Uint64, 2, 0}), ""},
+		"good":                 {trade, ""},
+		"every kind":           {book, ""},
+		"as many fields":       {Schema{"r", 300, many[:MaxFields]}, ""},
+		"too many fields":      {Schema{"r", 300, many}, "257 fields"},
+		"no field":             {fields(), "0 fields"},
+		"no size":              {Schema{"r", 0, trade.Fields}, "record size 0"},
+		"negative size":        {Schema{"r", -1, trade.Fields}, "record size -1"},
+		"too large":            {Schema{"r", MaxRecordSize + 1, trade.Fields}, "record size 1048577"},
+		"no name":              {Schema{"", 24, trade.Fields}, `record name ""`},
+		"name with a space":    {Schema{"a b", 24, trade.Fields}, `record name "a b"`},
+		"name not ASCII":       {Schema{"Größe", 24, trade.Fields}, "record name"},
+		"name with an escape":  {Schema{"a\x1b[2J", 24, trade.Fields}, "record name"},
+		"name too long":        {Schema{strings.Repeat("n", NameSize+1), 24, trade.Fields}, "record name"},
+		"name just fits":       {Schema{strings.Repeat("n", NameSize), 24, trade.Fields}, ""},
+		"field without name":   {fields(Field{"", Uint8, 1, 0}), "field 0"},
+		"same name twice":      {fields(Field{"a", Uint8, 1, 0}, Field{"a", Uint8, 1, 1}), `two fields are named "a"`},
+		"kind 0":               {fields(Field{"a", 0, 1, 0}), "unknown kind 0"},
+		"kind 12":              {fields(Field{"a", 12, 1, 0}), "unknown kind 12"},
+		"count 0":              {fields(Field{"a", Uint8, 0, 0}), "leaves the record"},
+		"count negative":       {fields(Field{"a", Uint8, -1, 0}), "leaves the record"},
+		"count huge":           {fields(Field{"a", Uint64, math.MaxInt32, 0}), "leaves the record"},
+		"count that overflows": {fields(Field{"a", Uint64, math.MaxInt/4 + 1, 0}), "leaves the record"},
+		"overlap":              {fields(Field{"a", Uint64, 1, 0}, Field{"b", Uint8, 1, 7}), "overlaps"},
+		"not in order":         {fields(Field{"a", Uint64, 1, 8}, Field{"b", Uint8, 1, 0}), "overlaps"},
+		"leaves the record":    {fields(Field{"a", Uint64, 1, 9}), "leaves the record"},
+		"negative offset":      {fields(Field{"a", Uint64, 1, -8}), "overlaps"},
+		"fills the record":     {fields(Field{"a", Uint64, 2, 0}), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := tc.s.Validate()

@@ -182,7 +182,7 @@ func (s Schema) encode(b []byte) {
 
 func decodeSchema(b []byte) (Schema, error) {
 	le := binary.LittleEndian
-	if len(b) < entrySize || len(b)%entrySize != 0 {
+	if len(b) < 2*entrySize || len(b)%entrySize != 0 { // a heading and a field
 		return Schema{}, fmt.Errorf("%w: %d bytes of schema", ErrSchema, len(b))
 	}
 	s := Schema{Name: cstring(b[:NameSize]), Size: int(le.Uint32(b[48:]))}

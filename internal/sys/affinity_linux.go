@@ -34,10 +34,7 @@ func SetProcessCPUs(cpus ...int) error {
 		return err
 	}
 	for _, thread := range threads {
-		id, err := strconv.Atoi(thread.Name())
-		if err != nil {
-			return err
-		}
+		id, _ := strconv.Atoi(thread.Name())                                     // the names are numbers
 		if err := setCPUs(id, cpus); err != nil && !errors.Is(err, unix.ESRCH) { // it may have ended
 			return err
 		}

@@ -68,21 +68,30 @@ func CreateLocked(path string, mode fs.FileMode) (fd int, err error) {
 		if err != nil {
 			return -1, err
 		}
-		if err = unix.Fchmod(fd, uint32(mode.Perm())); err != nil { // whatever the umask says
+		ours := false
+		if err = unix.Fchmod(fd, uint32(mode.Perm())); err == nil { // whatever the umask says
+			ours, err = lockNamed(fd, path)
+		}
+		if err != nil {
 			_ = unix.Unlink(path)
 			Close(fd)
 			return -1, err
 		}
-		locked, lockErr := TryLock(fd)
-		if made, statErr := Stat(fd); locked && lockErr == nil && statErr == nil {
-			if named, err := StatName(path); err == nil && named.Inode == made.Inode && named.Device == made.Device {
-				return fd, nil
-			}
+		if ours {
+			return fd, nil
 		}
 		Close(fd)
-		err = errors.Join(unix.EAGAIN, lockErr)
+		err = unix.EAGAIN
 	}
 	return -1, err
+}
+
+// lockNamed takes the lock of a file, and tells whether it has both that and the name.
+func lockNamed(fd int, path string) (bool, error) {
+	if locked, err := TryLock(fd); !locked {
+		return false, err
+	}
+	return IsNamed(fd, path)
 }
 
 // createTries and createPause bound how long somebody who looks for files without a lock may hold, before removing
@@ -185,12 +194,26 @@ func StatName(path string) (Info, error) {
 	return info(&st), nil
 }
 
+// IsNamed tells whether path is the name of the open file. It is an error if that cannot be found out.
+func IsNamed(fd int, path string) (bool, error) {
+	opened, err := Stat(fd)
+	if err != nil {
+		return false, err
+	}
+	named, err := StatName(path)
+	if errors.Is(err, unix.ENOENT) {
+		return false, nil
+	}
+	return Same(named, opened), err
+}
+
+// Same reports whether two names, or descriptors, are of one file.
+func Same(a, b Info) bool { return a.Device == b.Device && a.Inode == b.Inode }
+
 // Reserve gives fd the size n and reserves the storage for all of it, so that no later access fails
 // for want of memory. EFBIG, if RLIMIT_FSIZE forbids it; the Go runtime ignores the signal that comes with that.
 func Reserve(fd int, n uint64) error {
-	if n > 1<<62 {
-		return unix.ENOSPC
-	}
+	n = min(n, math.MaxInt64) // which is too much as well
 	err := unix.Fallocate(fd, 0, 0, int64(n))
 	if errors.Is(err, unix.EINTR) {
 		return reserveStepwise(fd, n)
@@ -258,9 +281,7 @@ func WriteAt(fd int, b []byte, offset int) error {
 // is not faulted in: that would reserve storage for all of what somebody may have made only to look large.
 func Map(fd int, n uint64, writable bool) ([]byte, error) {
 	var st unix.Stat_t
-	if err := retry(func() error { return unix.Fstat(fd, &st) }); err != nil {
-		return nil, err
-	}
+	_ = retry(func() error { return unix.Fstat(fd, &st) }) // else it is taken for one with holes
 	prot, flags := unix.PROT_READ, unix.MAP_SHARED
 	if writable {
 		prot |= unix.PROT_WRITE
@@ -327,7 +348,7 @@ func lockRange(kind int16) unix.Flock_t {
 func TryLock(fd int) (ok bool, err error) {
 	lock := lockRange(unix.F_WRLCK)
 	err = retry(func() error { return unix.FcntlFlock(uintptr(fd), unix.F_OFD_SETLK, &lock) })
-	if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EACCES) {
+	if errors.Is(err, unix.EAGAIN) {
 		return false, nil
 	}
 	return err == nil, err
@@ -350,12 +371,10 @@ func ReadDir(dir string) ([]string, error) {
 	return names, err
 }
 
-// Boottime is CLOCK_BOOTTIME in ns: one clock for all processes, which nobody sets.
+// Boottime is CLOCK_BOOTTIME in ns: one clock for all processes, which nobody sets. 0 where there is none.
 func Boottime() uint64 {
 	var ts unix.Timespec
-	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
-		return 0
-	}
+	_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts)
 	return uint64(ts.Nano())
 }
 

@@ -11,14 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Policies of sched(7).
-const (
-	schedNormal = iota
-	schedFIFO
-	schedRR
-	schedBatch
-)
-
 func TestNoSuchNode(t *testing.T) {
 	for _, node := range []int{-1, MaxNodes, MaxNodes + 1} {
 		assert.ErrorIs(t, BindToNode(nil, node), syscall.EINVAL)
@@ -39,7 +31,8 @@ func TestACommandThatTheKernelHasNot(t *testing.T) {
 }
 
 func TestRealTime(t *testing.T) {
-	for policy, want := range map[uint32]bool{schedNormal: false, schedFIFO: true, schedRR: true, schedBatch: false} {
+	const normal, fifo, roundRobin, batch = 0, 1, 2, 3
+	for policy, want := range map[uint32]bool{normal: false, fifo: true, roundRobin: true, batch: false} {
 		_, ok := RealTime(&Schedule{Policy: policy})
 		assert.Equal(t, want, ok, "policy %d", policy)
 	}

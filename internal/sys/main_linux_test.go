@@ -9,7 +9,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testkit.Main(m, map[string]func([]string) error{"free": freeRole})
+	testkit.Main(m, map[string]func([]string) error{"free": freeRole, "not files": notFiles, "without proc": withoutProcMounted})
 }
 
 // freeRole looks at file systems with a limit and without one.

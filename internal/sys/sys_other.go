@@ -51,6 +51,12 @@ func Stat(int) (Info, error) { return Info{}, errUnsupported }
 // StatName is for Linux.
 func StatName(string) (Info, error) { return Info{}, errUnsupported }
 
+// IsNamed is for Linux.
+func IsNamed(int, string) (bool, error) { return false, errUnsupported }
+
+// Same is for Linux.
+func Same(Info, Info) bool { return false }
+
 // Reserve is for Linux.
 func Reserve(int, uint64) error { return errUnsupported }
 

@@ -33,6 +33,14 @@ func cppClient(t *testing.T) []string {
 
 func pythonClient(t *testing.T) []string {
 	t.Helper()
+	python, root := Interpreter(t), ModuleRoot(t)
+	sources := filepath.Join(root, "clients", "python", "src")
+	return []string{"/usr/bin/env", "PYTHONPATH=" + sources, "PYTHONDONTWRITEBYTECODE=1", "TICKRING_PURE=1", python, filepath.Join(root, clientSource+".py")}
+}
+
+// Interpreter is the python3 of the tests.
+func Interpreter(t testing.TB) string {
+	t.Helper()
 	python := os.Getenv("TICKRING_PYTHON")
 	for _, name := range []string{"/usr/bin/python3", "python3"} {
 		if path, err := exec.LookPath(name); err == nil && python == "" {
@@ -42,9 +50,7 @@ func pythonClient(t *testing.T) []string {
 	if python == "" {
 		Require(t, "python3", "no python3 is installed")
 	}
-	root := ModuleRoot(t)
-	sources := filepath.Join(root, "clients", "python", "src")
-	return []string{"/usr/bin/env", "PYTHONPATH=" + sources, "PYTHONDONTWRITEBYTECODE=1", "TICKRING_PURE=1", python, filepath.Join(root, clientSource+".py")}
+	return python
 }
 
 const clientSource = "internal/testkit/testdata/client"

@@ -54,9 +54,11 @@ func Held() (h Holdings, err error) {
 // Unchanged says what came or went since.
 func (h Holdings) Unchanged() error {
 	now, err := Held()
-	if err != nil {
-		return err
-	}
+	return errors.Join(err, h.Same(now))
+}
+
+// Same says how others differ.
+func (h Holdings) Same(now Holdings) error {
 	return errors.Join(
 		sameLines("descriptors", h.Descriptors, now.Descriptors),
 		sameLines("mappings", h.Mappings, now.Mappings),

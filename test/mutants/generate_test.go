@@ -1,3 +1,5 @@
+//go:build unix
+
 package mutants
 
 import (
@@ -44,7 +46,6 @@ type generated struct {
 	kind     string
 	change   string // the text that it changes, and to what
 	place    string // file:line
-	failure  bool   // it is about an error being nil
 }
 
 func (g generated) name() string {
@@ -97,7 +98,7 @@ type rewriter struct {
 	mutants   []generated
 	inserts   []insert
 	wraps     map[ast.Expr]wrap
-	loops     map[ast.Expr]bool // conditions of loops, whose boundaries are not checks
+	same      map[ast.Expr]bool // comparisons of which < and <= are the same: of loops, which are no checks, and of what differs
 }
 
 // wrap is what an expression is passed through.
@@ -111,7 +112,7 @@ type insert struct {
 func (r *rewriter) rewrite(t testing.TB) string {
 	f, err := parser.ParseFile(r.positions, r.file, r.source, parser.SkipObjectResolution)
 	require.NoError(t, err)
-	r.wraps, r.loops = map[ast.Expr]wrap{}, map[ast.Expr]bool{}
+	r.wraps, r.same = map[ast.Expr]wrap{}, map[ast.Expr]bool{}
 	r.inserts = append(r.inserts, insert{at: r.offset(f.Name.End()), text: `; import "github.com/tickring/tickring/internal/mutant"`})
 	for _, d := range f.Decls {
 		if fn, ok := d.(*ast.FuncDecl); ok && fn.Body != nil {
@@ -168,7 +169,12 @@ func (r *rewriter) walk(n ast.Node) {
 // enter puts what stands before a node, and returns what stands behind it, innermost first.
 func (r *rewriter) enter(n ast.Node) (behind []string) {
 	switch n := n.(type) {
+	case *ast.CaseClause:
+		for _, condition := range n.List {
+			r.differ(condition, n.Body)
+		}
 	case *ast.IfStmt:
+		r.differ(n.Cond, n.Body.List)
 		if rejects(n.Body.List) {
 			r.check(n.Cond)
 		}
@@ -181,7 +187,7 @@ func (r *rewriter) enter(n ast.Node) (behind []string) {
 			}
 		}
 	case *ast.ForStmt:
-		r.loops[n.Cond] = true
+		r.same[n.Cond] = true
 	case *ast.ExprStmt:
 		return r.statement(n, n.X)
 	case *ast.DeferStmt:
@@ -193,7 +199,6 @@ func (r *rewriter) enter(n ast.Node) (behind []string) {
 	case ast.Expr:
 		if w, ok := r.wraps[n]; ok {
 			id := r.mutant(n, w.kind, fmt.Sprintf("%s: %s", r.text(n), strings.ToLower(w.function)))
-			r.mutants[id-r.first].failure = isError(n)
 			r.insert(n.Pos(), fmt.Sprintf("mutant.%s(%d, ", w.function, id))
 			behind = append(behind, ")")
 		}
@@ -206,6 +211,19 @@ func (r *rewriter) enter(n ast.Node) (behind []string) {
 func (r *rewriter) check(condition ast.Expr) {
 	if b, ok := ast.Unparen(condition).(*ast.BinaryExpr); !ok || b.Op != token.LOR {
 		r.wraps[condition] = wrap{check, "False"}
+	}
+}
+
+// differ finds the comparisons of two names in statements that are reached only if the two differ.
+func (r *rewriter) differ(condition ast.Expr, body []ast.Stmt) {
+	if c, ok := condition.(*ast.BinaryExpr); ok && c.Op == token.NEQ {
+		for _, s := range body {
+			if s, ok := s.(*ast.IfStmt); ok {
+				if b, ok := s.Cond.(*ast.BinaryExpr); ok && r.text(b.X) == r.text(c.X) && r.text(b.Y) == r.text(c.Y) {
+					r.same[b] = true
+				}
+			}
+		}
 	}
 }
 
@@ -245,7 +263,7 @@ func (r *rewriter) expression(n ast.Expr) (behind []string) {
 
 // operator makes a call of an operation, with a mutant that does another.
 func (r *rewriter) operator(n *ast.BinaryExpr, kind, function, becomes string) (behind []string) {
-	if r.loops[n] {
+	if r.same[n] {
 		return nil
 	}
 	id := r.mutant(n, kind, fmt.Sprintf("%s: %s", r.text(n), becomes))
@@ -306,12 +324,6 @@ func rejects(body []ast.Stmt) bool {
 func isPanic(c *ast.CallExpr) bool {
 	f, ok := c.Fun.(*ast.Ident)
 	return ok && f.Name == "panic"
-}
-
-// isError reports whether a condition is that there is an error, or that there is none.
-func isError(n ast.Expr) bool {
-	b, ok := n.(*ast.BinaryExpr)
-	return ok && (b.Op == token.EQL || b.Op == token.NEQ) && namedError(b.X)
 }
 
 func namedError(x ast.Expr) bool {

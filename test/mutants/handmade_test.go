@@ -1,3 +1,5 @@
+//go:build unix
+
 package mutants
 
 import (
@@ -18,6 +20,7 @@ type handmade struct {
 	file    string
 	changes []string // see testkit.Edit
 	test    string   // that catches it; empty for the torn-read test
+	tags    string   // of the build, if not the usual ones
 }
 
 const (
@@ -26,8 +29,9 @@ const (
 	attended  = "./seqlock TestPublishCallsGo"
 	runs      = "./seqlock TestLoadRun"
 
-	publish = "seqlock/publish_amd64.s"
-	loadRun = "seqlock/loadrun_amd64.s"
+	publish  = "seqlock/publish_amd64.s"
+	loadRun  = "seqlock/loadrun_amd64.s"
+	portable = "seqlock/publish_portable_unsafe.go"
 )
 
 // Of three words, no two cores are quick enough to show an order of stores that is wrong: model/codemutants_test.go has those,
@@ -88,6 +92,33 @@ var handmades = []handmade{
 	{name: "the next number stays", file: publish, changes: []string{
 		"\tMOVQ R8, (AX)               \\\n\tMOVQ R8, Publisher_Next(DI)\n", "\tMOVQ R8, (AX)\n",
 	}, test: published},
+	{name: "portable, W1: no odd mark", tags: "purego", file: portable, changes: []string{
+		"\tatomic.StoreUint64((*uint64)(version), odd) // W1\n", "",
+	}},
+	{name: "portable, W3: version before payload", tags: "purego", file: portable, changes: []string{
+		"(version), odd) // W1\n", "(version), odd+1)\n", "\tatomic.StoreUint64((*uint64)(version), odd+1) // W3\n", "",
+	}},
+	{name: "portable: padding is stored", tags: "purego", file: portable, changes: []string{
+		" & *(*uint64)(unsafe.Add(masks, i))", "",
+	}, test: published},
+	{name: "portable: no view", tags: "purego", file: portable, changes: []string{
+		"\tstore(p.ViewVersion, p.View, src, p.Masks, p.Words, 2*next-1)\n", "",
+	}, test: published},
+	{name: "portable: no head", tags: "purego", file: portable, changes: []string{
+		"\tatomic.StoreUint64((*uint64)(p.Head), next)\n", "",
+	}, test: published},
+	{name: "portable: the next number stays", tags: "purego", file: portable, changes: []string{
+		"\tp.Next = next\n", "",
+	}, test: published},
+	{name: "portable: slots without end", tags: "purego", file: portable, changes: []string{
+		"uintptr(next&p.SlotMask)", "uintptr(next)",
+	}, test: published},
+	{name: "a copy instead of a lease: no look at the version", tags: "purego", file: "ring/peek_copy.go", changes: []string{
+		"\tif v == want {\n\t\tlook", "\t{\n\t\tlook",
+	}, test: polled},
+	{name: "portable: nobody is woken", tags: "purego", file: portable, changes: []string{
+		"\t\tif atomic.LoadUint32(p.Waiting) == 0 {\n\t\t\treturn\n\t\t}\n", "\t\treturn\n",
+	}, test: attended},
 	{name: "slots without end", file: publish, changes: []string{"\tANDQ  Publisher_SlotMask(DI), AX \\\n", ""}, test: published},
 	{name: "runs to the array's end", file: publish, changes: []string{"\tCMOVQGT CX, R10\n", ""}, test: published},
 	{name: "runs beyond the array's end", file: publish, changes: []string{"\tMOVQ  Publisher_Slots(DI), AX\n\tTESTQ", "\tTESTQ"}, test: published},
@@ -121,9 +152,12 @@ func TestHandmadeMutants(t *testing.T) {
 			t.Parallel()
 			pkg, test, given := strings.Cut(m.test, " ")
 			if !given {
-				pkg, test = "./ring", "TestTornAcrossProcesses"
+				pkg, test = "./ring", "TestTornAcrossProcesses/trade"
+				if strings.HasPrefix(m.name, "any words") {
+					test = "TestTornAcrossProcesses/large"
+				}
 			}
-			cmd := exec.Command("go", "test", "-count=1", "-vet=off", "-timeout=60s", "-run="+test,
+			cmd := exec.Command("go", "test", "-count=1", "-vet=off", "-failfast", "-timeout=120s", "-run="+test, "-tags="+m.tags,
 				"-overlay="+testkit.OverlayEdits(t, testkit.Edit{File: m.file, Changes: m.changes}), pkg)
 			cmd.Dir = root
 			b, err := cmd.CombinedOutput()

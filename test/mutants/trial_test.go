@@ -1,3 +1,5 @@
+//go:build unix
+
 package mutants
 
 import (
@@ -24,6 +26,15 @@ import (
 	"github.com/tickring/tickring/internal/testkit"
 )
 
+// observers are the packages whose tests a mutant is put before.
+var observers = append([]string{"host"}, append(slices.Clone(packages), // host's tests are of system calls, too
+	"test/users", "test/scarcity", "test/hostile", "test/torture")...)
+
+// slow are tests of whole programs that take longer than is worth it.
+var slow = regexp.MustCompile(`^test/(users.TestClients|scarcity.TestClients|` +
+	`hostile.Test(TruncatedUnderTheExamples|ChangedWhileInUse|VerdictsAgree)|` +
+	`torture.Test(Killed|Takeover|EveryStore|Creation|Removal|Stopped|Mutants))`)
+
 // trial is a top-level test of one of the packages: what a mutant is put before.
 type trial struct {
 	pkg, name string
@@ -33,12 +44,15 @@ type trial struct {
 
 func (t *trial) String() string { return t.pkg + "." + t.name }
 
-// laboratory has the packages' tests, each built once with all mutants.
+// laboratory has packages' tests, each built once with all mutants.
 type laboratory struct {
-	dir    string
-	root   string
-	trials []*trial
-	lacks  []string // what the host has not and a test asks for: such a test proves nothing here
+	dir     string
+	root    string
+	overlay string
+	built   []string // packages
+	mutex   sync.Mutex
+	trials  []*trial // of all packages, once they are explored
+	lacks   []string // what the host has not and a test asks for: such a test proves nothing here
 }
 
 func newLaboratory(t *testing.T, files map[string]string) *laboratory {
@@ -48,21 +62,21 @@ func newLaboratory(t *testing.T, files map[string]string) *laboratory {
 	switches, err := os.ReadFile("testdata/mutant/mutant.go")
 	require.NoError(t, err)
 	files["internal/mutant/mutant.go"] = string(switches)
-	overlay := testkit.Overlay(t, files)
-	for _, pkg := range append([]string{"host"}, packages...) { // host's tests are of system calls, too
-		cmd := exec.Command("go", "test", "-c", "-vet=off", "-overlay="+overlay, "-o", l.binary(pkg), "./"+pkg)
-		cmd.Dir = l.root
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, "%s", out)
-		cmd = exec.Command(l.binary(pkg), "-test.list=^(Test|Fuzz|Example)")
-		cmd.Dir = filepath.Join(l.root, pkg)
-		out, err = cmd.CombinedOutput()
-		require.NoError(t, err, "%s", out)
-		for _, name := range strings.Fields(string(out)) {
-			l.trials = append(l.trials, &trial{pkg: pkg, name: name})
+	l.overlay = testkit.Overlay(t, files)
+	return l
+}
+
+// build builds the tests of packages, unless that is done.
+func (l *laboratory) build(t *testing.T, packages ...string) {
+	for _, pkg := range packages {
+		if !slices.Contains(l.built, pkg) {
+			l.built = append(l.built, pkg)
+			cmd := exec.Command("go", "test", "-c", "-vet=off", "-overlay="+l.overlay, "-o", l.binary(pkg), "./"+pkg)
+			cmd.Dir = l.root
+			out, err := cmd.CombinedOutput()
+			assert.NoError(t, err, "%s", out)
 		}
 	}
-	return l
 }
 
 func (l *laboratory) binary(pkg string) string {
@@ -73,26 +87,52 @@ var need = regexp.MustCompile(`needs ([a-zA-Z0-9 ]+): `)
 
 // named is the test of a name, as in the table; nil if there is none.
 func (l *laboratory) named(name string) *trial {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
 	for _, x := range l.trials {
 		if x.String() == name {
 			return x
 		}
 	}
+	if i := strings.LastIndexByte(name, '.'); i >= 0 && slices.Contains(l.built, name[:i]) {
+		return &trial{pkg: name[:i], name: name[i+1:]}
+	}
 	return nil
 }
 
-// explore runs each test without a mutant, and notes which mutants it reaches.
+// explore builds all tests, runs each without a mutant, and notes which mutants it reaches.
 func (l *laboratory) explore(t *testing.T) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.build(t, observers...)
+	for _, pkg := range observers {
+		cmd := exec.Command(l.binary(pkg), "-test.list=^(Test|Fuzz|Example)")
+		cmd.Dir = filepath.Join(l.root, pkg)
+		out, err := cmd.CombinedOutput()
+		assert.NoError(t, err, "%s", out)
+		for _, name := range strings.Fields(string(out)) {
+			if x := (&trial{pkg: pkg, name: name}); !slow.MatchString(x.String()) {
+				l.trials = append(l.trials, x)
+			}
+		}
+	}
 	var mutex sync.Mutex
 	inParallel(l.trials, func(i int, x *trial) {
 		log := filepath.Join(l.dir, "reached"+strconv.Itoa(i))
 		if !assert.NoError(t, errors.Join(os.WriteFile(log, nil, 0o666), os.Chmod(log, 0o666))) { // whatever the umask says
 			return
 		}
-		start := time.Now()
-		out, err := l.run(x, time.Minute, "TICKRING_MUTANT_REACHED="+log)
-		x.took = time.Since(start)
-		assert.NoError(t, err, "%s without a mutant: %s", x, out)
+		alone := func() (string, error) {
+			defer func(start time.Time) { x.took = time.Since(start) }(time.Now())
+			return l.run(x, time.Minute, "TICKRING_MUTANT_REACHED="+log)
+		}
+		out, err := alone()
+		if err != nil { // a test of times may fail where there are as many as CPUs
+			out, err = alone()
+		}
+		if !assert.NoError(t, err, "%s without a mutant: %s", x, out) {
+			return
+		}
 		b, err := os.ReadFile(log)
 		assert.NoError(t, err)
 		for _, text := range strings.Fields(string(b)) {
@@ -110,18 +150,25 @@ func (l *laboratory) explore(t *testing.T) {
 	})
 }
 
-// reaching are the tests that a mutant makes a difference to: those of its own package first, then the quickest.
+// reaching are the tests that a mutant makes a difference to, in the order in which it is put before them: those of
+// its own package, those of the others, those of whole programs; the quickest first.
 func (l *laboratory) reaching(g generated) (those []*trial) {
+	distance := func(x *trial) int {
+		switch {
+		case x.pkg == g.pkg:
+			return 0
+		case !strings.HasPrefix(x.pkg, "test/"):
+			return 1
+		}
+		return 2
+	}
 	for _, x := range l.trials {
 		if slices.Contains(x.reached, g.id) {
 			those = append(those, x)
 		}
 	}
 	slices.SortFunc(those, func(a, b *trial) int {
-		if (a.pkg == g.pkg) != (b.pkg == g.pkg) {
-			return map[bool]int{true: -1, false: 1}[a.pkg == g.pkg]
-		}
-		return cmp.Compare(a.took, b.took)
+		return cmp.Or(cmp.Compare(distance(a), distance(b)), cmp.Compare(a.took, b.took))
 	})
 	return those
 }

@@ -17,27 +17,38 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testkit.Main(m, map[string]func([]string) error{
-		"full": full, "no inodes": noInodes, "full takeover": fullTakeover, "full for commands": fullForCommands,
-		"descriptors": descriptors, "few descriptors": fewDescriptors, "commands with few descriptors": commandsWithFewDescriptors,
-		"steps": steps, "failing step": failingStep, "address space": addressSpace, "small address space": smallAddressSpace,
-		"file size": fileSize, "small files": smallFiles, "interrupted fallocate": interruptedFallocate,
-		"clients": clients, "lock limit": lockLimit, "lock limit of a ring file": lockLimitOfARingFile, "hugetlbfs inodes": hugetlbfsInodes, "hugetlbfs takeover": hugetlbfsTakeover,
-		"signals": signals, "tormentor": tormentor,
-		"read-only mount": readOnlyMount, "read-only view": readOnlyView, "read-only file system": readOnlyFileSystem,
-		"no shm": noShm, "no exec": noExec, "on a disk": onADisk, "ramfs": ramfs, "no proc": noProc, "hidden proc": hiddenProc, "hidden proc for others": hiddenProcForOthers,
-	})
+	roles["scene"] = scenery
+	testkit.Main(m, roles)
+}
+
+var roles = map[string]func([]string) error{
+	"full": full, "no inodes": noInodes, "full takeover": fullTakeover, "full for commands": fullForCommands,
+	"descriptors": descriptors, "few descriptors": fewDescriptors, "commands with few descriptors": commandsWithFewDescriptors,
+	"steps": steps, "failing step": failingStep, "address space": addressSpace, "small address space": smallAddressSpace,
+	"file size": fileSize, "small files": smallFiles, "interrupted fallocate": interruptedFallocate,
+	"clients": clients, "lock limit": lockLimit, "lock limit of a ring file": lockLimitOfARingFile, "hugetlbfs inodes": hugetlbfsInodes, "hugetlbfs takeover": hugetlbfsTakeover,
+	"each call fails": eachCallFails, "each call fails on a hugetlbfs": eachCallFailsOnAHugetlbfs, "signals": signals, "tormentor": tormentor,
+	"read-only mount": readOnlyMount, "read-only view": readOnlyView, "read-only file system": readOnlyFileSystem,
+	"no shm": noShm, "no exec": noExec, "on a disk": onADisk, "ramfs": ramfs, "no proc": noProc, "hidden proc": hiddenProc, "hidden proc for others": hiddenProcForOthers,
 }
 
 // scene runs a role with mounts of its own, and logs the cases that it tells of.
 func scene(t *testing.T, role string, args ...string) {
 	t.Helper()
-	p := testkit.StartWith(t, role, testkit.OwnMounts(t), args...)
+	p := testkit.StartWith(t, "scene", testkit.OwnMounts(t), append([]string{role}, args...)...)
 	said, err := p.Rest()
 	for _, line := range said {
 		t.Log(line)
 	}
 	require.NoError(t, err)
+}
+
+// scenery plays a role without a hugetlbfs, in which others make and remove files meanwhile.
+func scenery(args []string) error {
+	if err := testkit.MountHugetlbfs("", ""); err != nil {
+		return err
+	}
+	return roles[args[0]](args[1:])
 }
 
 // asRoot is [scene] of what only root can prepare.

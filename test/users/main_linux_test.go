@@ -54,7 +54,7 @@ func scene(t *testing.T, name string, args ...string) {
 }
 
 func scenery(args []string) error {
-	if err := testkit.MountShm("size=4m"); err != nil {
+	if err := errors.Join(testkit.MountHugetlbfs("", ""), testkit.MountShm("size=4m")); err != nil {
 		return err
 	}
 	return scenes[args[0]](args[1:])

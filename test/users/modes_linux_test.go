@@ -10,6 +10,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/tickring/tickring/hugepages"
 	"github.com/tickring/tickring/internal/testkit"
 	"github.com/tickring/tickring/ring"
 	"github.com/tickring/tickring/segment"
@@ -57,6 +58,31 @@ func modes(args []string) error {
 		}
 	}
 	return nil
+}
+
+// Whose segment a user writes to: his own, root's, or that of one whom he says he trusts.
+func TestOwners(t *testing.T) { scene(t, "owners") }
+
+func init() {
+	scenes["owners"] = owners
+	acts["trust another"] = func([]string) error { return closed(segment.OpenWriterOf(name, stranger)) }
+	acts["trust its owner"] = func([]string) error { return closed(segment.OpenWriterOf(name, owner)) }
+	acts["trust nobody"] = func([]string) error { return closed(segment.OpenWriter(name)) }
+	acts["distrust"] = func([]string) error {
+		return refused("takeover of a stranger's", closed(segment.OpenWriter(name)), "open as writer", name, segment.ErrOwner, "OpenWriterOf")
+	}
+}
+
+func owners([]string) error {
+	s, err := segment.Create(name, shape(), segment.Options{Mode: 0o666, Pages: hugepages.Off})
+	err = errors.Join(err, s.Close(), as(stranger, "trust nobody"), as(stranger, "trust its owner"))
+	if err != nil {
+		return fmt.Errorf("root's: %w", err)
+	}
+	if err := os.Chown(segment.Dir+name, owner, group); err != nil {
+		return err
+	}
+	return errors.Join(as(owner, "trust another"), as(owner, "trust nobody"), as(member, "trust its owner"), as(stranger, "distrust"))
 }
 
 // writer publishes until it is told to end, and makes sure that nothing was lost by then.

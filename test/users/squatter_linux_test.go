@@ -234,7 +234,7 @@ func squattedDoorbell([]string) error {
 
 // bellErrors are the reasons for not using what lies in the doorbell's place.
 var bellErrors = map[string]error{
-	"a link to a file": syscall.ELOOP, "a link to nothing": syscall.ELOOP, "a fifo": segment.ErrTruncated, "a folder": syscall.EISDIR,
+	"a link to a file": syscall.ELOOP, "a link to nothing": syscall.ELOOP, "a fifo": segment.ErrNotRegular, "a folder": syscall.EISDIR,
 	"a socket": syscall.ENXIO, "an empty file": segment.ErrTruncated, "a bell": os.ErrPermission, "a closed bell": syscall.EACCES,
 }
 

@@ -120,6 +120,7 @@ void every_field_is_checked() {
         {trades, error::geometry, u64(slots_offset, 0)},
         {trades, error::geometry, u64(slots_offset, 1)},
         {trades, error::geometry, u64(slots_offset, 63)},
+        {trades, error::geometry, both(u64(slots_offset, 63), u64(segment_size_offset, 4096 + 63 * 32))},
         {trades, error::geometry, u64(slots_offset, std::uint64_t{1} << 59)},
         {trades, error::geometry, both(u64(slots_offset, std::uint64_t{1} << 63), u64(segment_size_offset, 4096))},
         {trades, error::geometry, u64(ring_offset_offset, 0)},

@@ -169,6 +169,19 @@ void closed_and_restarted() {
     CHECK(r.poll(t).status == status::empty && r.missed() == 0);
 }
 
+void no_writer_without_numbers() {
+    heap h = heap_of<TradingData>(8);
+    constexpr std::uint64_t last = detail::last_number + 1 - detail::room;  // at which a writer may begin
+    const auto at = [&](std::uint64_t head) {
+        *reinterpret_cast<std::uint64_t*>(h.slots() + (head - 1) % 8 * 32) = 2 * head;
+        *reinterpret_cast<std::uint64_t*>(h.header() + layout::head_offset) = head;
+    };
+    at(last);
+    CHECK(writer<TradingData>(h).head() == last);
+    at(last + 1);
+    FAILS(error::exhausted, writer<TradingData>(h));
+}
+
 void corrupt_is_told() {
     heap h = heap_of<TradingData>(8);
     writer<TradingData> w(h);
@@ -442,6 +455,7 @@ int main() {
                        {"seek counts nothing", seek_counts_nothing},
                        {"oldest in flight", oldest_in_flight},
                        {"closed and restarted", closed_and_restarted},
+                       {"no writer without numbers", no_writer_without_numbers},
                        {"corrupt is told", corrupt_is_told},
                        {"takeover after every store", takeover_after_every_store},
                        {"latest looks behind the head", latest_looks_behind_the_head},

@@ -325,7 +325,13 @@ private:
     bool still_named() const {
         const struct stat opened = detail::status_of(object_);
         struct stat named {};
-        return ::lstat(path().c_str(), &named) == 0 && named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+        if (::lstat(path().c_str(), &named) != 0) {
+            if (errno != ENOENT) {
+                detail::fail(errno);
+            }
+            return false;
+        }
+        return named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
     }
 
     detail::file object_;
