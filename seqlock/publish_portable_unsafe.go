@@ -12,13 +12,14 @@ import (
 
 // Publish is documented with [Publisher].
 func Publish(p *Publisher, src unsafe.Pointer) {
-	if p.Direct != 0 {
-		PublishRun(p, src, 1)
-		if atomic.LoadUint32(p.Waiting) == 0 {
-			return
-		}
+	if p.Direct == 0 {
+		p.Instead(src)
+		return
 	}
-	attendTo(p, src)
+	PublishRun(p, src, 1)
+	if atomic.LoadUint32(p.Waiting) != 0 {
+		p.Wake()
+	}
 }
 
 // PublishRun is documented with [Publisher].

@@ -36,12 +36,3 @@ type Publisher struct {
 func Store(version, payload, src, masks unsafe.Pointer, words uintptr, n uint64) {
 	store(version, payload, src, masks, words, 2*n+1)
 }
-
-// attendTo does what Publish leaves to Go.
-func attendTo(p *Publisher, src unsafe.Pointer) {
-	if p.Direct == 0 {
-		p.Instead(src)
-	} else {
-		p.Wake()
-	}
-}

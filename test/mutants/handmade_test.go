@@ -117,7 +117,7 @@ var handmades = []handmade{
 		"\tif v == want {\n\t\tlook", "\t{\n\t\tlook",
 	}, test: polled},
 	{name: "portable: nobody is woken", tags: "purego", file: portable, changes: []string{
-		"\t\tif atomic.LoadUint32(p.Waiting) == 0 {\n\t\t\treturn\n\t\t}\n", "\t\treturn\n",
+		"\tif atomic.LoadUint32(p.Waiting) != 0 {\n\t\tp.Wake()\n\t}\n", "",
 	}, test: attended},
 	{name: "slots without end", file: publish, changes: []string{"\tANDQ  Publisher_SlotMask(DI), AX \\\n", ""}, test: published},
 	{name: "runs to the array's end", file: publish, changes: []string{"\tCMOVQGT CX, R10\n", ""}, test: published},
