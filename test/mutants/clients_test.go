@@ -82,7 +82,9 @@ func TestClientMutants(t *testing.T) {
 	if wanted() == none {
 		t.Skip("builds the tests anew for each mutant: make mutants")
 	}
-	for language, mutants := range map[string][]client{"C++": cppClient, "Python": pythonClient} {
+	lot := rand.New(rand.NewPCG(seed(t), 0))
+	for _, language := range []string{"C++", "Python"} {
+		mutants := map[string][]client{"C++": cppClient, "Python": pythonClient}[language]
 		test := map[string]func(*testing.T, client) (string, error){"C++": testCPP, "Python": testPython}[language]
 		passes := map[string]func() error{}
 		for _, m := range mutants {
@@ -95,7 +97,7 @@ func TestClientMutants(t *testing.T) {
 			})
 		}
 		for i, m := range mutants {
-			if wanted() == some && rand.N(len(mutants)) >= clientShare {
+			if drawn := lot.IntN(len(mutants)) < clientShare; wanted() == some && !drawn {
 				continue
 			}
 			t.Run(language+"/"+m.name, func(t *testing.T) {

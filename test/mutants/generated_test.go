@@ -113,16 +113,23 @@ func TestGeneratedMutants(t *testing.T) {
 	}
 }
 
-// draw chooses a share of those that are caught.
-func draw(t *testing.T, all []generated, known map[string]string) (chosen []generated) {
-	seed := rand.Uint64()
+// seed is that of the lots of the short form: any, unless TICKRING_MUTANTS_SEED has it.
+func seed(t *testing.T) uint64 {
+	n := anySeed
 	if text := os.Getenv("TICKRING_MUTANTS_SEED"); text != "" {
 		var err error
-		seed, err = strconv.ParseUint(text, 10, 64)
+		n, err = strconv.ParseUint(text, 10, 64)
 		require.NoError(t, err)
 	}
-	t.Logf("TICKRING_MUTANTS_SEED=%d", seed)
-	for _, i := range rand.New(rand.NewPCG(seed, 0)).Perm(len(all)) {
+	t.Logf("TICKRING_MUTANTS_SEED=%d", n)
+	return n
+}
+
+var anySeed = rand.Uint64()
+
+// draw chooses a share of those that are caught.
+func draw(t *testing.T, all []generated, known map[string]string) (chosen []generated) {
+	for _, i := range rand.New(rand.NewPCG(seed(t), 0)).Perm(len(all)) {
 		if by := known[all[i].name()]; by != "" && len(chosen) < share {
 			chosen = append(chosen, all[i])
 		}

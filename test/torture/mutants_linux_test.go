@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"cmp"
 	"os"
 	"os/exec"
 	"strings"
@@ -65,6 +66,12 @@ var mutants = []mutant{
 	{"nothing is swept", "segment/companion.go", []string{"for _, c := range companions(name) {", "for _, c := range companions(name)[:0] {"}},
 }
 
+// elsewhere are the tests that catch those which writers' deaths at each store do not show, or not soon.
+var elsewhere = map[string]string{
+	"the epoch comes before its first record": "TestTakeoverKilled", "nothing is swept": "TestCreationKilled",
+	"the object has its name before it is whole": "TestCreationKilled",
+}
+
 func TestMutantsAreCaught(t *testing.T) {
 	if os.Getenv("TICKRING_MUTANTS") == "" {
 		t.Skip("builds the tests anew for each mutant: make mutants")
@@ -74,7 +81,8 @@ func TestMutantsAreCaught(t *testing.T) {
 	for _, m := range mutants {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.Command("go", "test", "-count=1", "-vet=off", "-failfast", "-timeout=120s", "-run=Killed$|EveryStore",
+			cmd := exec.Command("go", "test", "-count=1", "-vet=off", "-failfast", "-timeout=120s",
+				"-run="+cmp.Or(elsewhere[m.name], "Killed$|EveryStore"),
 				"-overlay="+testkit.OverlayEdits(t, testkit.Edit{File: m.file, Changes: m.changes}), "./test/torture")
 			cmd.Dir = root
 			cmd.Env = append(os.Environ(), "TICKRING_MUTANTS=")
