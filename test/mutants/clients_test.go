@@ -74,10 +74,7 @@ var pythonClient = []client{
 	{"doorbell: magic", "_doorbell.py", []string{"if _system.read_at(fd, 0, 8) != struct.pack(\"<Q\", DOORBELL_MAGIC):", "if False:"}, "test_segment"},
 }
 
-// clientShare is how many of each client's the short form tries.
-const clientShare = 2
-
-// Each test passes without a mutant, and fails with it.
+// Each test passes without a mutant, and fails with it. The short form tries one of each client.
 func TestClientMutants(t *testing.T) {
 	if wanted() == none {
 		t.Skip("builds the tests anew for each mutant: make mutants")
@@ -96,13 +93,14 @@ func TestClientMutants(t *testing.T) {
 				return err
 			})
 		}
+		drawn := lot.IntN(len(mutants))
 		for i, m := range mutants {
-			if drawn := lot.IntN(len(mutants)) < clientShare; wanted() == some && !drawn {
+			if wanted() == some && i != drawn {
 				continue
 			}
 			t.Run(language+"/"+m.name, func(t *testing.T) {
 				t.Parallel()
-				require.NoError(t, passes[mutants[i].test](), "without a mutant")
+				require.NoError(t, passes[m.test](), "without a mutant")
 				out, err := test(t, m)
 				require.Error(t, err, "the mutant survived")
 				t.Log(out[max(0, len(out)-200):])
