@@ -107,17 +107,23 @@ func (b *bell) Wait(_ uint32, d time.Duration) (bool, error) {
 	return false, nil
 }
 
-func newBell(t *testing.T) *bell {
+func newBell[T any](t *testing.T) *bell {
 	t.Helper()
-	g, err := GeometryOf[TradingData](8)
+	g, err := GeometryOf[T](8)
 	require.NoError(t, err)
 	return &bell{Heap: NewHeap(g)}
 }
 
 // A sleeper is woken by whatever it waits for: a writer, a record, records, the end.
 func TestWhenTheDoorbellRings(t *testing.T) {
-	b := newBell(t)
-	w, err := NewWriter[TradingData](b)
+	t.Run("whole words", whenTheDoorbellRings[TradingData])
+	t.Run("any words", whenTheDoorbellRings[struct{ A, B uint64 }])
+	t.Run("parts of words", whenTheDoorbellRings[struct{ A uint32 }])
+}
+
+func whenTheDoorbellRings[T any](t *testing.T) {
+	b := newBell[T](t)
+	w, err := NewWriter[T](b)
 	require.NoError(t, err)
 	rings := 0
 	rang := func(want bool, what string) {
@@ -133,10 +139,10 @@ func TestWhenTheDoorbellRings(t *testing.T) {
 			}
 		}
 		announce()
-		publish(w, 1)
+		w.Publish(new(T))
 		rang(waiting, "a record")
 		announce()
-		w.PublishBatch(tradesFrom(w.Head(), 7))
+		w.PublishBatch(make([]T, 7))
 		rang(waiting, "records")
 	}
 	require.NoError(t, w.Close())
@@ -152,7 +158,7 @@ func TestHowLongASleeperSleeps(t *testing.T) {
 			deadline time.Duration
 			want     []time.Duration
 		}{{time.Hour, []time.Duration{blockSlice}}, {blockSlice / 3, []time.Duration{blockSlice / 3}}, {0, nil}, {-1, nil}} {
-			b := newBell(t)
+			b := newBell[TradingData](t)
 			_, err := NewWriter[TradingData](b)
 			require.NoError(t, err)
 			r := newReader[TradingData](t, b, ReaderOptions{Wait: Block()})

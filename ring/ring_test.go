@@ -51,6 +51,20 @@ func TestBatchesWrapAroundTheRing(t *testing.T) {
 	}
 }
 
+// A batch of more than the assembly takes at once is one batch.
+func TestBatchesOfMoreThanARun(t *testing.T) {
+	memory, w := newRing[TradingData](t, 1024)
+	w.PublishBatch(tradesFrom(0, 3*maxRun))
+	r := newReader[TradingData](t, memory, ReaderOptions{Start: Oldest()})
+	for _, size := range []int{2*maxRun - 1, 1, maxRun + 7} {
+		at := r.Position()
+		got := make([]TradingData, size)
+		_, count, s := r.PollBatch(got)
+		require.Equal(t, Ready, s)
+		require.Equal(t, tradesFrom(at, min(size, 3*maxRun-int(at))), got[:count])
+	}
+}
+
 // What is delivered and what is reported lost are, put together, all records, each once and in order,
 // whatever the policy, the size of the ring, and the way writer and reader take turns.
 func TestDeliveredAndLostAreEverything(t *testing.T) {
