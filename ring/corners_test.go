@@ -206,6 +206,14 @@ func TestWhoIsNotTakenForDead(t *testing.T) {
 	assert.ErrorIs(t, r.checkWriter(), ErrWriterDead)
 }
 
+func TestADeathInTheMiddleOfARecordIsTold(t *testing.T) {
+	memory, w := newRing[TradingData](t, 8)
+	publish(w, 1)
+	*(*uint64)(w.words.slot(1)) = unfinished(1)
+	r := newReader[TradingData](t, asked{Heap: memory}, ReaderOptions{Start: At(1)})
+	assert.ErrorIs(t, r.checkWriter(), ErrWriterDead)
+}
+
 func TestAllGoesOnBehindARestartAndADeath(t *testing.T) {
 	memory, w := newRing[TradingData](t, 8)
 	r := newReader[TradingData](t, asked{Heap: memory}, ReaderOptions{Wait: Every(time.Microsecond)})

@@ -43,8 +43,13 @@ func suffer(enough func() bool, step func(met func(error) bool)) error {
 	}
 	var steps atomic.Int64
 	go func() {
-		for last := int64(-1); steps.Load() != last; time.Sleep(stuck) {
-			last = steps.Load()
+		last := int64(-1)
+		for range time.Tick(stuck) {
+			now := steps.Load()
+			if now == last {
+				break
+			}
+			last = now
 		}
 		_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 2)
 		os.Exit(3)

@@ -108,8 +108,10 @@ func asleep(r *ring.Reader[ring.TradingData], w *ring.Writer[ring.TradingData], 
 	go func() {
 		defer close(done)
 		for range 3 {
-			for atomic.LoadUint32(waiting) == 0 { // until the reader is about to sleep
-				time.Sleep(time.Millisecond)
+			for range time.Tick(time.Millisecond) {
+				if atomic.LoadUint32(waiting) != 0 { // the reader is about to sleep
+					break
+				}
 			}
 			w.Publish(&ring.TradingData{Volume: 5})
 		}
@@ -147,18 +149,17 @@ func tormentor(args []string) error {
 		return err
 	}
 	done := testkit.Stopped()
-	for {
+	for pace := time.Tick(50 * time.Microsecond); ; {
 		select {
 		case <-done:
 			return nil
-		default:
+		case <-pace:
 		}
 		for _, s := range []syscall.Signal{syscall.SIGURG, syscall.SIGUSR1} {
 			if err := syscall.Kill(pid, s); err != nil {
 				return err
 			}
 		}
-		time.Sleep(50 * time.Microsecond)
 	}
 }
 
