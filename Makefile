@@ -17,7 +17,7 @@ ARM64 = ./ring/... ./seqlock/... ./segment/... ./hugepages/... ./internal/...
 PUREGO = ./ring/... ./seqlock/... ./segment/... ./test/interop/... ./test/legacy/... ./test/torture/... ./test/hostile/...
 
 .DEFAULT_GOAL := help
-.PHONY: help ci bench clean soak mutants-all $(STEPS)
+.PHONY: help ci bench clean soak torture hostile mutants-all $(STEPS)
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,12 @@ fuzz: ## Fuzz every target for FUZZTIME (10s)
 		echo "$$file $${func#func }"; \
 		$(GO) test -run '^$$' -fuzz "^$${func#func }$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null || exit 1; \
 	done
+
+torture: ## Writers killed everywhere, for DURATION (1m) under load, by SEED (any)
+	TICKRING_TORTURE=$(DURATION) TICKRING_TORTURE_SEED=$(SEED) $(GO) test -v -count=1 -timeout 0 ./test/torture
+
+hostile: ## Segments forged, scribbled on, cut and replaced, each for DURATION (1m), by SEED (any)
+	TICKRING_HOSTILE=$(DURATION) TICKRING_HOSTILE_SEED=$(SEED) $(GO) test -v -count=1 -timeout 0 ./test/hostile
 
 soak: ## Every fault, again and again, for DURATION (1m) by SEED (any)
 	TICKRING_SOAK=$(DURATION) TICKRING_SOAK_SEED=$(SEED) $(GO) test -v -count=1 -run Soak -timeout 0 ./test/soak
