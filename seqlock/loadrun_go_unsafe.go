@@ -10,12 +10,11 @@ import "unsafe"
 func LoadRun3(slots unsafe.Pointer, stride uintptr, slotMask uint64, dst unsafe.Pointer, n uint64, most int) (count int, version uint64) {
 	for count < most {
 		slot, want := unsafe.Add(slots, uintptr(n&slotMask)*stride), 2*n+2
-		if version = load(slot, unsafe.Add(slot, 8), dst, 3, want); version != want {
+		if version = load(slot, unsafe.Add(slot, 8), unsafe.Add(dst, 24*count), 3, want); version != want {
 			break
 		}
 		n++
 		count++
-		dst = unsafe.Add(dst, 24)
 	}
 	return count, version
 }

@@ -13,13 +13,20 @@ import (
 // Publish is documented with [Publisher].
 func Publish(p *Publisher, src unsafe.Pointer) {
 	if p.Direct == 0 {
-		p.Instead(src)
+		p.Instead(noescape(src))
 		return
 	}
 	PublishRun(p, src, 1)
 	if atomic.LoadUint32(p.Waiting) != 0 {
 		p.Wake()
 	}
+}
+
+// noescape hides a pointer from the compiler, which would have each value that is published allocated, for Instead might keep
+// it. It does not.
+func noescape(p unsafe.Pointer) unsafe.Pointer {
+	address := uintptr(p)
+	return *(*unsafe.Pointer)(unsafe.Pointer(&address))
 }
 
 // PublishRun is documented with [Publisher].
