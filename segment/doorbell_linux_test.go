@@ -406,8 +406,8 @@ const (
 )
 
 // Neither publishing, with a doorbell at which nobody waits, nor polling makes a system call. Strace
-// sees all that the thread makes; the Go runtime may make one of its own now and then, so most windows
-// must be empty, where a call of ours would be in all of them.
+// sees all that the thread makes; the Go scheduler makes some of its own every 10 ms, which slow code takes for a window or
+// two, so some windows must be empty, where a call of ours would be in all of them.
 func TestHotPathsMakeNoSystemCall(t *testing.T) {
 	if testkit.Race || testkit.Emulated() {
 		t.Skip("the system calls would be the race detector's, or the emulator's")
@@ -440,7 +440,7 @@ func TestHotPathsMakeNoSystemCall(t *testing.T) {
 				assert.Zero(t, quiet, calls)
 				return
 			}
-			assert.Greater(t, quiet, windows/2, "system calls in each window of %d: %v", perWindow, calls)
+			assert.GreaterOrEqual(t, quiet, windows/5, "system calls in each window of %d: %v", perWindow, calls)
 		})
 	}
 }
