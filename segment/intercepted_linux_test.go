@@ -61,9 +61,8 @@ func TestWhatAReaderDoesWithout(t *testing.T) {
 // Between two looks of a writer at the writer before, the object is truncated.
 func TestWriterThatIsNotNamed(t *testing.T) {
 	name := testkit.Name(t)
-	s, err := Create(name, shape(16), Options{})
-	require.NoError(t, err)
-	err = intercept(t, func() error { return closing(OpenWriter(name)) }, func(c testkit.Call, n int) syscall.Errno {
+	s := createFor(t, name, 16, Options{})
+	err := intercept(t, func() error { return closing(OpenWriter(name)) }, func(c testkit.Call, n int) syscall.Errno {
 		if c.Name == "fcntl" && n == 1 {
 			assert.NoError(t, os.Truncate(Dir+name, layout.PIDOffset+4))
 		}
@@ -76,9 +75,8 @@ func TestWriterThatIsNotNamed(t *testing.T) {
 // Whether there is a writer cannot be found out.
 func TestWriterThatCannotBeLookedFor(t *testing.T) {
 	name := testkit.Name(t)
-	s, err := Create(name, shape(16), Options{})
-	require.NoError(t, err)
-	err = intercept(t, func() error { return closing(OpenWriter(name)) }, func(c testkit.Call, n int) syscall.Errno {
+	s := createFor(t, name, 16, Options{})
+	err := intercept(t, func() error { return closing(OpenWriter(name)) }, func(c testkit.Call, n int) syscall.Errno {
 		if c.Name == "fcntl" && n == 1 {
 			return syscall.EIO
 		}
