@@ -103,7 +103,7 @@ func (c *code) read(thread int, second order, nothing, lapped string) {
 	}
 	c.branch(of(func(x []uint8) uint8 { return truth(taken(x[0]) > x[1]+c.slots) }, rV, rH), sane, insane)
 	c.label(insane)
-	c.note(func(*memory, []uint8) string { return "a reader takes the ring for damaged" })
+	c.damaged()
 	c.label(sane)
 	c.set(rM, of(func(x []uint8) uint8 {
 		return max(x[0]+1, c.resume.resolve(c.slots, max(x[2], taken(x[1]))))
@@ -115,17 +115,23 @@ func (c *code) read(thread int, second order, nothing, lapped string) {
 	c.label(on)
 }
 
+func (c *code) damaged() {
+	c.note(func(*memory, []uint8) string { return "a reader takes the ring for damaged" })
+}
+
 // taken is the record whose version v is.
 func taken(v uint8) uint8 { return (v - 1) / 2 }
 
-// miss models the rest of follower.miss of ring/follower.go: it goes to restarted, isClosed, or empty.
-func (c *code) miss(empty, restarted, isClosed string) {
-	same, other, restart, life, again := c.fresh(), c.fresh(), c.fresh(), c.fresh(), c.fresh()
+// miss models the rest of follower.miss of ring/follower.go: it goes to restarted, isClosed, empty, or corrupt.
+func (c *code) miss(empty, restarted, isClosed, corrupt string) {
+	same, other, later, restart, life, again, back := c.fresh(), c.fresh(), c.fresh(), c.fresh(), c.fresh(), c.fresh(), c.fresh()
 	sameEpoch := of(func(x []uint8) uint8 { return truth(x[0] == x[1]) }, rF, rE)
 	c.loadEpoch(rF)
 	c.branch(sameEpoch, other, same)
 
 	c.label(other)
+	c.branch(of(func(x []uint8) uint8 { return truth(x[0] > x[1]) }, rF, rE), back, later)
+	c.label(later)
 	c.branch(nonzero(rE), life, restart) // the first writer came; that is no restart
 	c.label(restart)
 	c.unless(of(func(x []uint8) uint8 { return truth(x[0] >= x[1]) }, rN, rO), empty)
@@ -150,6 +156,9 @@ func (c *code) miss(empty, restarted, isClosed string) {
 		c.label(again)
 	}
 	c.jump(isClosed)
+	c.label(back)
+	c.damaged()
+	c.jump(corrupt)
 }
 
 // loadEpoch models follower.loadEpoch of ring/follower.go: the epoch to r, its first record to rO.

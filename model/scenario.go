@@ -240,7 +240,7 @@ var scenarios = []scenario{
 				c.poll(thread, "miss", "poll")
 				c.jump("poll")
 				c.label("miss")
-				c.miss("check", "check", "end")
+				c.miss("check", "check", "end", "end")
 				c.label("check")
 				c.checkWriter("poll")
 				c.note(c.sawDead, rN)
@@ -360,7 +360,7 @@ var scenarios = []scenario{
 		what: "1 record, then the writer closes; a reader that sleeps until it is told so",
 		build: func(b *builder) {
 			b.bellWriter(1, true)
-			b.sleepUntil(func(c *code, empty string) { c.miss(empty, empty, "end") })
+			b.sleepUntil(func(c *code, empty string) { c.miss(empty, empty, "end", "end") })
 		},
 	},
 	{
@@ -369,7 +369,7 @@ var scenarios = []scenario{
 		build: func(b *builder) {
 			b.mayDie(b.bellWriter(1, false))
 			b.successor(2, 0, false).interrupted = true
-			b.sleepUntil(func(c *code, empty string) { c.miss(empty, "end", "poll") })
+			b.sleepUntil(func(c *code, empty string) { c.miss(empty, "end", "poll", "end") })
 		},
 	},
 }
@@ -417,7 +417,7 @@ func (c *code) untilClosed(thread, epoch int) {
 	c.poll(thread, miss, poll)
 	c.jump(poll)
 	c.label(miss)
-	c.miss(poll, poll, isClosed)
+	c.miss(poll, poll, isClosed, isClosed)
 	c.label(isClosed)
 	c.unless(val(rE).then(func(e uint8) uint8 { return truth(int(e) >= epoch) }), poll)
 	c.load(rH, num(head), c.atomicLoad) // for the property

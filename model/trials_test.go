@@ -223,13 +223,15 @@ func readerTrials(method string, most, room int, read func(c *code)) (trials []t
 						c.label("lapped")
 						c.outcome(ring.Lapped)
 						c.label("miss")
-						c.miss("empty", "restarted", "closed")
+						c.miss("empty", "restarted", "closed", "corrupt")
 						c.label("empty")
 						c.outcome(ring.Empty)
 						c.label("restarted")
 						c.outcome(ring.Restarted)
 						c.label("closed")
 						c.outcome(ring.Closed)
+						c.label("corrupt")
+						c.outcome(ring.Corrupt)
 						c.label("end")
 					},
 					call: func(s *sandbox) []uint64 {

@@ -24,7 +24,7 @@ var (
 	ErrClosed     = fmt.Errorf("ring: the writer closed the ring: %w", fs.ErrClosed)
 	ErrWriterDead = errors.New("ring: the writer is gone without closing the ring")
 	ErrReplaced   = errors.New("ring: another ring has the name by now: attach again to follow that one")
-	ErrCorrupt    = errors.New("ring: slot versions contradict the head: the memory is damaged")
+	ErrCorrupt    = errors.New("ring: slot versions, the head and the epoch contradict each other: the memory is damaged")
 )
 
 // LapError says that the writer overtook a reader by a whole lap.

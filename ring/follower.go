@@ -102,7 +102,10 @@ func (f *follower) miss(v uint64) Status {
 	}
 	// The life words change only when a writer comes or goes: this line stays in the reader's cache.
 	epoch, first := f.loadEpoch()
-	if epoch != f.epoch {
+	if epoch < f.epoch {
+		return Corrupt // no writer counts down: zeros, where the object was cut short, or damage
+	}
+	if epoch > f.epoch {
 		started := f.epoch == 0 // the first writer came; that is no restart
 		if !started && f.next < first {
 			return Empty // records of the old epoch are still to be read

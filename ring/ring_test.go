@@ -374,6 +374,32 @@ func TestDamagedMemoryIsCorruptNotAPanic(t *testing.T) {
 	assert.ErrorIs(t, err, ErrCorrupt)
 }
 
+func TestEpochThatGoesBackIsCorruptNotARestart(t *testing.T) {
+	memory, w := newRing[TradingData](t, 8)
+	for range 2 { // the ring's third epoch
+		var err error
+		w, err = NewWriter[TradingData](memory)
+		require.NoError(t, err)
+	}
+	r := newReader[TradingData](t, memory, ReaderOptions{})
+	epoch, first := r.Epoch()
+	require.Equal(t, uint64(3), epoch)
+	var rec TradingData
+	for _, wrong := range []uint64{0, 1, 2} {
+		*w.words.epoch = wrong
+		_, s := r.Poll(&rec)
+		assert.Equal(t, Corrupt, s, "epoch %d", wrong)
+		said, from := r.Epoch()
+		assert.Equal(t, []uint64{epoch, first}, []uint64{said, from})
+	}
+	*w.words.epoch = epoch
+	_, s := r.Poll(&rec)
+	assert.Equal(t, Empty, s)
+	*w.words.epoch = epoch + 1
+	_, s = r.Poll(&rec)
+	assert.Equal(t, Restarted, s)
+}
+
 func TestWhatMemoryIsRefused(t *testing.T) {
 	g, err := GeometryOf[TradingData](8)
 	require.NoError(t, err)

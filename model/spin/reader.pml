@@ -143,6 +143,7 @@ inline miss() {
 	:: else ->
 		e = epoch;
 		f = epoch_first;
+		assert(e >= known); /* or the ring is taken for damaged */
 		if
 		:: e != known && known > 0 && next < f -> skip /* records of the old epoch are still to be read */
 		:: e != known && known > 0 && next >= f ->

@@ -77,7 +77,14 @@ func (r *reader) attachAndRead() (err error) {
 	if r.way == bare {
 		read = r.view
 	}
-	err = r.s.Guard(read)
+	slots := r.s.Slots()
+	err = r.s.Guard(func() error {
+		err := read()
+		if err != nil { // of a segment that was cut short: zeros are left of the header, where the reader did not expect them
+			runtime.KeepAlive(slots[len(slots)-1])
+		}
+		return err
+	})
 	if errors.Is(err, segment.ErrTruncated) {
 		r.place.truncated.Add(1)
 		err = nil

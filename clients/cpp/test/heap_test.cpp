@@ -194,7 +194,12 @@ void corrupt_is_told() {
         CHECK(r.poll(t).status == status::corrupt && r.position() == 0);
     }
     *slot = 2;
-    CHECK(r.poll(t));
+    CHECK(r.poll(t) && r.poll(t) && r.poll(t).status == status::empty);
+    auto* epoch = reinterpret_cast<std::uint64_t*>(h.header() + layout::epoch_offset);
+    *epoch = 0;  // behind the reader's
+    CHECK(r.poll(t).status == status::corrupt && r.epoch() == 1);
+    *epoch = 1;
+    CHECK(r.poll(t).status == status::empty);
     *reinterpret_cast<std::uint64_t*>(h.header() + layout::head_offset) = 7;
     FAILS(error::corrupt, writer<TradingData>(h));
 }

@@ -358,6 +358,15 @@ class Damage(Case):
             self.assertIn(name, str(corrupt.exception))
             self.assertFalse(tickring.Segment.attach(name).writer_alive())
 
+    def test_an_epoch_that_goes_back(self) -> None:
+        writer, reader = self.ring()
+        name = writer.segment.name
+        for wrong in (0, 2**64 - 1):
+            patch(name, 384, wrong)
+            with self.assertRaises(Restarted if wrong else Corrupt):
+                reader.poll()
+        self.assertEqual(reader.epoch[0], 2**64 - 1)
+
     def test_any_words(self) -> None:
         """Whatever the words that change hold, every call returns a record of the slot's, or an event."""
         seed = random.randrange(1 << 32)

@@ -23,7 +23,7 @@ enum class error {
     name,           // not a name for one
     writer_exists,  // it has a living writer
     replaced,       // the name was given to another object meanwhile
-    corrupt,        // slot versions contradict the head
+    corrupt,        // slot versions, the head and the epoch contradict each other
     no_doorbell,    // nothing to block on
     read_only,      // memory that is only attached cannot be written
     read_locked,    // no writer has it, but a process that may read it holds a lock on it
@@ -53,7 +53,7 @@ public:
         case error::name: return "invalid segment name";
         case error::writer_exists: return "another writer has the segment";
         case error::replaced: return "the name was given to another object meanwhile";
-        case error::corrupt: return "slot versions contradict the head: the memory is damaged";
+        case error::corrupt: return "slot versions, the head and the epoch contradict each other: the memory is damaged";
         case error::no_doorbell: return "no doorbell to block on";
         case error::read_only: return "memory is read-only";
         case error::read_locked: return "no writer has the segment, but a process that may read it holds a lock on it";

@@ -147,7 +147,10 @@ private:
         if (lost()) {  // in between: what was loaded may be zeros
             return status::truncated;
         }
-        if (epoch != epoch_) {
+        if (epoch < epoch_) {
+            return status::corrupt;  // no writer counts down
+        }
+        if (epoch > epoch_) {
             const bool started = epoch_ == 0;  // the first writer came; that is no restart
             if (!started && next_ < first) {
                 return status::empty;  // records of the old epoch are still to be read

@@ -63,7 +63,9 @@ class Follower:
         if version > 2 * n + 2:
             raise self._lapped(version)
         epoch, first = self._load_epoch()
-        if epoch != self._epoch:
+        if epoch < self._epoch:  # no writer counts down: zeros, where the object was cut short, or damage
+            raise self._event(Corrupt(f"epoch {epoch} comes behind epoch {self._epoch}"))
+        if epoch > self._epoch:
             started = self._epoch == 0  # the first writer came; that is no restart
             if not started and n < first:
                 return  # records of the old epoch are still to be read

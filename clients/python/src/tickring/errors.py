@@ -272,7 +272,7 @@ class Overtaken(Event):
 class Corrupt(Event, ValueError):
     """The memory contradicts itself: a reader does not go on, and a ring like this is not taken over."""
 
-    summary = "slot versions contradict the head: the memory is damaged"
+    summary = "slot versions, the head and the epoch contradict each other: the memory is damaged"
     hint = "remove the segment and create it anew"
 
 
