@@ -325,7 +325,7 @@ func TestAnythingAboutTheLastNumbers(t *testing.T) {
 	}
 }
 
-// Epochs are as many as takeovers: their word does not come round, but if it did, restarts would be told and no record be lost.
+// Epochs are as many as takeovers: they are counted up to the end of their word, and one that comes round is damage.
 func TestEpochsNearTheirEnd(t *testing.T) {
 	memory, w := newRing[TradingData](t, 8)
 	publish(w, 3)
@@ -336,7 +336,7 @@ func TestEpochsNearTheirEnd(t *testing.T) {
 		_, s := r.Poll(&rec)
 		require.Equal(t, Ready, s)
 	}
-	for i := range uint64(4) {
+	for i := range uint64(3) {
 		next, err := NewWriter[TradingData](memory)
 		require.NoError(t, err)
 		_, s := r.Poll(&rec)
@@ -351,4 +351,8 @@ func TestEpochsNearTheirEnd(t *testing.T) {
 		require.Equal(t, tradeOf(n), rec)
 	}
 	assert.Zero(t, r.Missed())
+	_, err := NewWriter[TradingData](memory)
+	require.NoError(t, err)
+	_, s := r.Poll(&rec)
+	assert.Equal(t, Corrupt, s)
 }
