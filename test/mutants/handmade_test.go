@@ -171,7 +171,7 @@ func TestHandmadeMutants(t *testing.T) {
 			require.Error(t, err, "the mutant survived")
 			require.NotContains(t, out, "build failed")
 			if given {
-				assert.Regexp(t, "--- FAIL|SIG", out)
+				assert.Regexp(t, "--- FAIL|SIG|signal: ", out)
 				return
 			}
 			assert.Regexp(t, "is torn or another|after record", out, "it must fail for what was read")
