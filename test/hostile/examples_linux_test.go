@@ -2,6 +2,7 @@ package hostile
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -112,5 +113,22 @@ func feedhandler(args []string) error {
 		<-truncated
 		_, _ = pipe.Write(recording[len(recording)/2:]) // it has ended, or finds nothing to publish to
 	}()
-	return example(func() { close(truncated) }, args[0], args[2])
+	return errors.Join(example(func() { close(truncated) }, args[0], args[2]), sweep())
+}
+
+// sweep removes the ring file, on a hugetlbfs that is not the process's own, of an object that no longer tells where it is:
+// the next segment of that name does.
+func sweep() error {
+	g, err := ring.GeometryOf[ring.TradingData](16)
+	if err != nil {
+		return err
+	}
+	if err := segment.Unlink(exampleName); err != nil {
+		return err
+	}
+	s, err := segment.Create(exampleName, g, segment.Options{})
+	if err != nil {
+		return err
+	}
+	return errors.Join(segment.Unlink(exampleName), s.Close())
 }
