@@ -110,15 +110,34 @@ func (s *Segment) takeOver() (err error) {
 
 // open opens an object and validates its header, from a private copy of it.
 func open(name string, writable bool) (*Segment, error) {
-	s, size, err := openObject(name, writable)
-	if err != nil {
-		return s, err
+	s, _, err := openObject(name, writable)
+	if err == nil {
+		err = s.readGeometry()
 	}
-	if size == layout.BareSize {
-		return s, ErrBare
-	}
-	s.geometry, err = layout.Decode(size, func(offset, n int) ([]byte, error) { return sys.ReadAt(s.fd, offset, n) })
 	return s, err
+}
+
+// readGeometry validates the header of the object as it is now.
+func (s *Segment) readGeometry() error {
+	info, err := sys.Stat(s.fd)
+	if err == nil && info.Size == layout.BareSize {
+		err = ErrBare
+	}
+	if err == nil {
+		s.geometry, err = layout.Decode(info.Size, func(offset, n int) ([]byte, error) { return sys.ReadAt(s.fd, offset, n) })
+	}
+	return err
+}
+
+// lookAgain looks, now that this process has the lock, whether the object is still what it was: the writer before may
+// have ended because it was cut short, or overwritten in place.
+func (s *Segment) lookAgain() error {
+	created := s.geometry.Created
+	err := s.readGeometry()
+	if err == nil && s.geometry.Created != created {
+		err = ErrReplaced
+	}
+	return err
 }
 
 // openObject opens the regular file of a name. The segment that it returns, also with an error, is

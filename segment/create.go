@@ -104,8 +104,11 @@ func (s *Segment) own() (err error) {
 	if err := s.lock(); err != nil {
 		return err
 	}
-	if !s.created { // a copy of a segment may have holes
-		if err := sys.Reserve(s.fd, s.geometry.SegmentSize); err != nil {
+	if !s.created {
+		if err := s.lookAgain(); err != nil {
+			return err
+		}
+		if err := sys.FillHoles(s.fd, s.geometry.SegmentSize); err != nil { // a copy of a segment may have some
 			return err
 		}
 	}

@@ -72,6 +72,57 @@ func TestWriterThatIsNotNamed(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
+// Between the look at the object and the lock, or behind both, it is truncated: it is not made whole again with zeros,
+// on which a writer would go on that no reader can find.
+func TestTakeoverOfWhatIsCutShort(t *testing.T) {
+	cases := map[string]struct {
+		behind string // the call
+		size   int64
+		errs   []error
+	}{
+		"before the lock, to nothing":    {"fcntl", 0, []error{ErrTruncated}},
+		"before the lock, to a bare one": {"fcntl", layout.BareSize, []error{ErrBare}},
+		"before the lock, to the header": {"fcntl", 4096, []error{ErrTruncated}},
+		"behind the lock, to nothing":    {"fallocate", 0, []error{ErrTruncated}},
+		"behind the lock, to a bare one": {"fallocate", layout.BareSize, nil},
+		"behind the lock, to the header": {"fallocate", 4096, nil},
+	}
+	for title, c := range cases {
+		t.Run(title, func(t *testing.T) {
+			name, path := made(t, Options{})
+			err := intercept(t, func() error { return closing(OpenWriter(name)) }, func(call testkit.Call, _ int) syscall.Errno {
+				if call.Name == c.behind {
+					assert.NoError(t, os.Truncate(path, c.size))
+				}
+				return 0
+			})
+			if c.errs == nil {
+				require.NoError(t, err, "the first access says it")
+			} else {
+				requireError(t, err, opWriter, name, c.errs...)
+			}
+			info, err := os.Stat(path)
+			require.NoError(t, err)
+			assert.Equal(t, c.size, info.Size())
+		})
+	}
+}
+
+// Between the look at the object and the lock, another segment is written over it.
+func TestTakeoverOfWhatIsOverwritten(t *testing.T) {
+	name, path := made(t, Options{})
+	_, other := made(t, Options{})
+	content, err := os.ReadFile(other)
+	require.NoError(t, err)
+	err = intercept(t, func() error { return closing(OpenWriter(name)) }, func(c testkit.Call, _ int) syscall.Errno {
+		if c.Name == "fcntl" {
+			assert.NoError(t, os.WriteFile(path, content, 0o600))
+		}
+		return 0
+	})
+	requireError(t, err, opWriter, name, ErrReplaced)
+}
+
 // Whether there is a writer cannot be found out.
 func TestWriterThatCannotBeLookedFor(t *testing.T) {
 	name := testkit.Name(t)

@@ -52,7 +52,7 @@ func (s *Segment) openRing(writable bool) error {
 	defer sys.Close(fd)
 	size := (s.geometry.RingOffset + s.geometry.RingSize() + page - 1) / page * page
 	if writable { // a copy of a segment may have holes
-		if err := sys.Reserve(fd, size); err != nil {
+		if err := sys.FillHoles(fd, size); err != nil {
 			return &companionError{ringKind, s.geometry.RingFile, err}
 		}
 	}

@@ -212,11 +212,17 @@ func Same(a, b Info) bool { return a.Device == b.Device && a.Inode == b.Inode }
 
 // Reserve gives fd the size n and reserves the storage for all of it, so that no later access fails
 // for want of memory. EFBIG, if RLIMIT_FSIZE forbids it; the Go runtime ignores the signal that comes with that.
-func Reserve(fd int, n uint64) error {
+func Reserve(fd int, n uint64) error { return reserve(fd, 0, n) }
+
+// FillHoles reserves the storage for the first n bytes, as [Reserve] does, of a file that may be cut short meanwhile: it
+// stays as short, where Reserve would put zeros in the place of what was lost.
+func FillHoles(fd int, n uint64) error { return reserve(fd, unix.FALLOC_FL_KEEP_SIZE, n) }
+
+func reserve(fd int, mode uint32, n uint64) error {
 	n = min(n, math.MaxInt64) // which is too much as well
-	err := unix.Fallocate(fd, 0, 0, int64(n))
+	err := unix.Fallocate(fd, mode, 0, int64(n))
 	if errors.Is(err, unix.EINTR) {
-		return reserveStepwise(fd, n)
+		return reserveStepwise(fd, mode, n)
 	}
 	return err
 }
@@ -230,11 +236,11 @@ const (
 // reserveStepwise reserves piece by piece. Kernels before 6.18 give up the whole of a fallocate on tmpfs
 // when any signal comes, such as those of a profiler: repeated as a whole, it might never end. Nor would a
 // piece, if signals come faster than it is done: each that was interrupted is tried at half its length.
-func reserveStepwise(fd int, n uint64) error {
+func reserveStepwise(fd int, mode uint32, n uint64) error {
 	step := uint64(reserveStep)
 	for at := uint64(0); at < n; {
 		length := min(n-at, step)
-		switch err := unix.Fallocate(fd, 0, int64(at), int64(length)); {
+		switch err := unix.Fallocate(fd, mode, int64(at), int64(length)); {
 		case errors.Is(err, unix.EINTR):
 			step = max(step/2, reserveMinimum)
 		case err != nil:

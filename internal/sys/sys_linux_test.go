@@ -107,7 +107,8 @@ func TestOpenUnnamedInNoDirectory(t *testing.T) {
 }
 
 func TestReserve(t *testing.T) {
-	for name, reserve := range map[string]func(int, uint64) error{"at once": Reserve, "stepwise": reserveStepwise} {
+	stepwise := func(fd int, n uint64) error { return reserveStepwise(fd, 0, n) }
+	for name, reserve := range map[string]func(int, uint64) error{"at once": Reserve, "stepwise": stepwise} {
 		t.Run(name, func(t *testing.T) {
 			for _, n := range []uint64{1, 4096, 1 << 20, reserveStep, 2*reserveStep + 4096 + 5} {
 				fd := unnamed(t, 0)
@@ -125,6 +126,24 @@ func TestReserve(t *testing.T) {
 		require.ErrorIs(t, Reserve(fd, n), syscall.ENOSPC, n)
 	}
 	assert.Zero(t, stat(t, fd).Blocks)
+}
+
+// A file that was cut short meanwhile stays so.
+func TestFillHoles(t *testing.T) {
+	const keepSize = 1
+	stepwise := func(fd int, n uint64) error { return reserveStepwise(fd, keepSize, n) }
+	for name, fill := range map[string]func(int, uint64) error{"at once": FillHoles, "stepwise": stepwise} {
+		t.Run(name, func(t *testing.T) {
+			const size = reserveStep + 4096
+			fd := unnamed(t, 0)
+			require.NoError(t, syscall.Ftruncate(fd, size))
+			assert.Zero(t, stat(t, fd).Blocks)
+			require.NoError(t, fill(fd, size))
+			assert.EqualValues(t, size/512, stat(t, fd).Blocks)
+			require.NoError(t, fill(fd, 2*size))
+			assert.EqualValues(t, size, stat(t, fd).Size)
+		})
+	}
 }
 
 func TestReadAndWrite(t *testing.T) {

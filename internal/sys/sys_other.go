@@ -60,6 +60,9 @@ func Same(Info, Info) bool { return false }
 // Reserve is for Linux.
 func Reserve(int, uint64) error { return errUnsupported }
 
+// FillHoles is for Linux.
+func FillHoles(int, uint64) error { return errUnsupported }
+
 // ReadAt is for Linux.
 func ReadAt(int, int, int) ([]byte, error) { return nil, errUnsupported }
 

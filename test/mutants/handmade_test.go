@@ -124,6 +124,9 @@ var handmades = []handmade{
 	{name: "portable: nobody is woken", tags: "purego", file: portable, changes: []string{
 		"\tif atomic.LoadUint32(p.Waiting) != 0 {\n\t\tp.Wake()\n\t}\n", "",
 	}, test: attended},
+	{name: "a takeover makes whole what was cut short", file: "internal/sys/file_linux.go", changes: []string{
+		"unix.FALLOC_FL_KEEP_SIZE", "0",
+	}, test: "./segment TestTakeoverOfWhatIsCutShort"},
 	{name: "slots without end", file: publish, changes: []string{"\tANDQ  Publisher_SlotMask(DI), AX \\\n", ""}, test: published},
 	{name: "runs to the array's end", file: publish, changes: []string{"\tCMOVQGT CX, R10\n", ""}, test: published},
 	{name: "runs beyond the array's end", file: publish, changes: []string{"\tMOVQ  Publisher_Slots(DI), AX\n\tTESTQ", "\tTESTQ"}, test: published},

@@ -2,10 +2,13 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/vfs.h>
 
+#include <cstdarg>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <optional>
 #include <thread>
@@ -14,6 +17,36 @@
 
 using namespace tickring;
 using check::trade;
+
+namespace {
+
+// What happens right before the next lock is taken, and before the next storage is reserved.
+std::function<void()> before_lock, before_reserve;
+
+void once(std::function<void()>& what) {
+    if (const auto now = std::exchange(what, nullptr)) {
+        now();
+    }
+}
+
+}  // namespace
+
+// In the place of the C library's.
+extern "C" int fcntl(int fd, int command, ...) {
+    va_list rest;
+    va_start(rest, command);
+    void* const argument = va_arg(rest, void*);
+    va_end(rest);
+    if (command == F_OFD_SETLK) {
+        once(before_lock);
+    }
+    return static_cast<int>(::syscall(SYS_fcntl, fd, command, argument));
+}
+
+extern "C" int fallocate(int fd, int mode, off_t offset, off_t length) {
+    once(before_reserve);
+    return static_cast<int>(::syscall(SYS_fallocate, fd, mode, offset, length));
+}
 
 namespace {
 
@@ -222,6 +255,35 @@ void takeover() {
     }
 }
 
+// Between the look at the object and the lock, or behind both, it is truncated: it is not made whole again with zeros, on
+// which a writer would go on that no reader can find.
+void takeover_of_what_is_cut_short() {
+    for (const off_t size : {0, 24, 4096}) {
+        const check::name name;
+        const auto cut = [&] { CHECK(::truncate(name.path().c_str(), size) == 0); };
+        segment::create<TradingData>(name, 64).close();
+        before_lock = cut;
+        FAILS(size == 24 ? error::bare : error::truncated, segment::take_over(name));
+        CHECK(read_file(name.path()).size() == static_cast<std::size_t>(size));
+        segment::unlink(name);
+        if (size != 0) {  // without a header, signing it would end this process
+            segment::create<TradingData>(name, 64).close();
+            before_reserve = cut;
+            segment::take_over(name).close();
+            CHECK(read_file(name.path()).size() == static_cast<std::size_t>(size));
+        }
+    }
+}
+
+// Between the look at the object and the lock, another segment is written over it.
+void takeover_of_what_is_overwritten() {
+    const check::name name, other;
+    segment::create<TradingData>(name, 64).close();
+    segment::create<TradingData>(other, 64).close();
+    before_lock = [&] { write_file(name.path(), read_file(other.path())); };
+    FAILS(error::replaced, segment::take_over(name));
+}
+
 // A descriptor that a child inherits would keep the lock.
 void descriptors_are_closed_on_exec() {
     const check::name name;
@@ -396,6 +458,8 @@ int main() {
                        {"other objects", other_objects},
                        {"truncated and damaged", truncated_and_damaged},
                        {"takeover", takeover},
+                       {"takeover of what is cut short", takeover_of_what_is_cut_short},
+                       {"takeover of what is overwritten", takeover_of_what_is_overwritten},
                        {"descriptors are closed on exec", descriptors_are_closed_on_exec},
                        {"doorbells", doorbells},
                        {"unlink removes doorbells", unlink_removes_doorbells},

@@ -10,8 +10,9 @@ import struct
 import tempfile
 import time
 import unittest
+from functools import partial
 from pathlib import Path
-from typing import List, NamedTuple
+from typing import Callable, ContextManager, List, NamedTuple
 from unittest import mock
 
 from support import Case, object_of, patch, reseal, require, trade
@@ -203,16 +204,47 @@ class Writers(Case):
     def test_a_name_that_was_given_away_meanwhile(self) -> None:
         name = self.segment_name()
         self.writer(name, doorbell=True).detach()
-        real = tickring._segment._system.reserve  # type: ignore[attr-defined]
-
-        def replaced(fd: int, n: int) -> None:
-            real(fd, n)
-            object_of(name).unlink(missing_ok=True)
-
-        with mock.patch.object(tickring._segment._system, "reserve", replaced):  # type: ignore[attr-defined]
+        with self._before("fill_holes", lambda: object_of(name).unlink(missing_ok=True)):
             with self.assertRaises(tickring.Replaced):
                 Writer.take_over(name)
         self.assertEqual(list(Path("/dev/shm").glob(name[1:] + "*")), [])
+
+    @staticmethod
+    def _before(call: str, happens: Callable[[], object]) -> ContextManager[object]:
+        """Something happens right before a call of the system."""
+        system = tickring._segment._system  # type: ignore[attr-defined]
+        real = getattr(system, call)
+
+        def replaced(*args: int) -> object:
+            happens()
+            return real(*args)
+
+        return mock.patch.object(system, call, replaced)
+
+    def test_a_takeover_of_what_is_cut_short(self) -> None:
+        """Between the look at the object and the lock, or behind both, it is truncated: it is not made whole again with
+        zeros, on which a writer would go on that no reader can find."""
+        for size, refusal in ((0, tickring.TruncatedSegment), (24, tickring.BareSegment), (4096, tickring.TruncatedSegment)):
+            with self.subTest(size=size):
+                name = self.segment_name()
+                self.writer(name).detach()
+                with self._before("try_lock", partial(os.truncate, object_of(name), size)):
+                    with self.assertRaises(refusal):
+                        Writer.take_over(name)
+                self.assertEqual(object_of(name).stat().st_size, size)
+        self.writer(name := self.segment_name()).detach()
+        with self._before("fill_holes", lambda: os.truncate(object_of(name), 4096)):
+            Segment.take_over(name).close()
+        self.assertEqual(object_of(name).stat().st_size, 4096)
+
+    def test_a_takeover_of_what_is_overwritten(self) -> None:
+        """Between the look at the object and the lock, another segment is written over it."""
+        name, other = self.segment_name(), self.segment_name()
+        self.writer(name).detach()
+        self.writer(other).detach()
+        with self._before("try_lock", lambda: shutil.copyfile(object_of(other), object_of(name))):
+            with self.assertRaises(tickring.Replaced):
+                Writer.take_over(name)
 
     def test_a_forked_child_is_no_writer(self) -> None:
         name = self.segment_name()

@@ -226,14 +226,27 @@ private:
     // open opens an object and validates its header, from a private copy of it.
     static segment open(const std::string& name, int access) {
         segment s;
-        const std::uint64_t size = s.open_object(name, access);
+        s.read_shape(s.open_object(name, access));
+        return s;
+    }
+
+    void read_shape(std::uint64_t size) {
         if (size == layout::bare_size) {
             detail::fail(error::bare);
         }
-        s.shape_ = detail::decode(size, [&](std::uint64_t offset, unsigned char* to, std::uint64_t n) {
-            return detail::read_at(s.object_, offset, to, n);
+        shape_ = detail::decode(size, [&](std::uint64_t offset, unsigned char* to, std::uint64_t n) {
+            return detail::read_at(object_, offset, to, n);
         });
-        return s;
+    }
+
+    // look_again looks, now that this process has the lock, whether the object is still what it was: the writer before may
+    // have ended because it was cut short, or overwritten in place.
+    void look_again() {
+        const std::uint64_t created = shape_.created;
+        read_shape(static_cast<std::uint64_t>(detail::status_of(object_).st_size));
+        if (shape_.created != created) {
+            detail::fail(error::replaced);
+        }
     }
 
     // open_object opens the regular file of a name, and returns its size.
@@ -279,12 +292,13 @@ private:
                                              ", this program writes version " + std::to_string(layout::version));
         }
         lock();
-        detail::reserve(object_, shape_.segment_size);  // a copy of a segment may have holes
+        look_again();
+        detail::fill_holes(object_, shape_.segment_size);  // a copy of a segment may have some
         map(true);
         sign();
         if (ring_.start() != nullptr) {
             detail::try_lock(ring_file_);  // the object's lock decides; this one is for those who clean up
-            detail::reserve(ring_file_, ring_.size());
+            detail::fill_holes(ring_file_, ring_.size());
         }
         if (shape_.doorbell) {
             use_doorbell(detail::reopen_doorbell(bell_path(), owner_));

@@ -176,7 +176,7 @@ inline void permit_size(const file& f, std::uint64_t n) {
 // reserve gives a file at least the size n, and reserves the storage for all of it, so that no later access fails for
 // want of memory. Piece by piece: older kernels give up the whole of a fallocate when a signal comes, and each piece that
 // was given up is tried at half its length.
-inline void reserve(const file& f, std::uint64_t n) {
+inline void reserve(const file& f, std::uint64_t n, int mode = 0) {
     if (n > std::uint64_t{1} << 62) {
         fail(ENOSPC);
     }
@@ -184,7 +184,7 @@ inline void reserve(const file& f, std::uint64_t n) {
     std::uint64_t step = n;
     for (std::uint64_t at = 0; at < n;) {
         const std::uint64_t length = std::min(n - at, step);
-        if (::fallocate(f.fd(), 0, static_cast<off_t>(at), static_cast<off_t>(length)) == 0) {
+        if (::fallocate(f.fd(), mode, static_cast<off_t>(at), static_cast<off_t>(length)) == 0) {
             at += length;
         } else if (errno == EINTR) {
             step = std::max<std::uint64_t>(step / 2, 4096);
@@ -193,6 +193,10 @@ inline void reserve(const file& f, std::uint64_t n) {
         }
     }
 }
+
+// fill_holes reserves the storage for the first n bytes of a file that may be cut short meanwhile: it stays as short,
+// where reserve would put zeros in the place of what was lost.
+inline void fill_holes(const file& f, std::uint64_t n) { reserve(f, n, FALLOC_FL_KEEP_SIZE); }
 
 // read_at reads n bytes at an offset, or what there is, and returns how many.
 inline std::uint64_t read_at(const file& f, std::uint64_t offset, unsigned char* to, std::uint64_t n) {

@@ -147,6 +147,8 @@ class Segment:
             segment = cls(name, fd, os.geteuid(), geometry, True)
             try:
                 _system.write_at(fd, encode(geometry), 0)
+                segment._lock()
+                _system.reserve(fd, geometry.segment_size)
                 segment._own()
                 if doorbell:
                     segment.doorbell = _doorbell.create(DIR, path, geometry.created)
@@ -196,9 +198,7 @@ class Segment:
         self._words = _ring.words(header, self.writable)
 
     def _own(self) -> None:
-        """Locks the segment for this process, maps it, and says who the writer is."""
-        self._lock()
-        _system.reserve(self._fd, self.geometry.segment_size)  # a copy of a segment may have holes
+        """Maps the segment, which this process has locked, and says who the writer is."""
         self._map()
         self.words.store(PID_OFFSET, os.getpid())
         self.words.store(START_TIME_OFFSET, _system.start_time(os.getpid()))
@@ -217,6 +217,9 @@ class Segment:
         g, path = self.geometry, path_of(self.name)
         if g.version != VERSION:
             raise UnsupportedVersion(f"segment has version {g.version}, this program writes version {VERSION}")
+        self._lock()
+        self._look_again()
+        _system.fill_holes(self._fd, self.geometry.segment_size)  # a copy of a segment may have some
         self._own()
         if g.doorbell:
             self.doorbell = _doorbell.reopen(DIR, path, g.created, self._owner)
@@ -228,6 +231,14 @@ class Segment:
             if self.doorbell is not None:
                 os.unlink(self.doorbell.path)  # nobody else would any more
             raise Replaced
+
+    def _look_again(self) -> None:
+        """Looks, now that this process has the lock, whether the object is still what it was: the writer before may have
+        ended because it was cut short, or overwritten in place."""
+        geometry = read_geometry(self._fd, os.fstat(self._fd).st_size)
+        if geometry.created != self.geometry.created:
+            raise Replaced
+        self.geometry = geometry
 
     def ring(self, codec: Codec[R]) -> Ring:
         """Access to the slots, for one reader or the writer."""

@@ -25,6 +25,7 @@ _MAP_FAILED = ctypes.c_void_p(-1).value
 
 _OFD_GETLK = getattr(fcntl, "F_OFD_GETLK", 36)
 _OFD_SETLK = getattr(fcntl, "F_OFD_SETLK", 37)
+_KEEP_SIZE = 1  # FALLOC_FL_KEEP_SIZE
 _FLOCK = "hhqqi4x"  # struct flock: type, whence, start, length, pid
 
 # futex(2) and membarrier(2) have no function in libc.
@@ -90,9 +91,19 @@ def write_at(fd: int, data: bytes, offset: int) -> None:
 
 def reserve(fd: int, n: int) -> None:
     """Gives a file the size n and the storage for all of it, so that no later access fails for want of memory."""
+    _reserve(fd, 0, n)
+
+
+def fill_holes(fd: int, n: int) -> None:
+    """Reserves the storage for the first n bytes of a file that may be cut short meanwhile: it stays as short, where
+    reserve would put zeros in the place of what was lost."""
+    _reserve(fd, _KEEP_SIZE, n)
+
+
+def _reserve(fd: int, mode: int, n: int) -> None:
     if n > 1 << 62:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    if _libc.fallocate(fd, 0, 0, n) == 0:
+    if _libc.fallocate(fd, mode, 0, n) == 0:
         return
     if ctypes.get_errno() != errno.EINTR:
         raise _failed()
@@ -100,7 +111,7 @@ def reserve(fd: int, n: int) -> None:
     at, step = 0, 8 << 20
     while at < n:
         length = min(n - at, step)
-        if _libc.fallocate(fd, 0, at, length) == 0:
+        if _libc.fallocate(fd, mode, at, length) == 0:
             at += length
         elif ctypes.get_errno() == errno.EINTR:
             step = max(step // 2, 4096)
