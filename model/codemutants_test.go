@@ -25,6 +25,10 @@ var codeMutants = []struct {
 			"\t\ta, b, c := ", "\t\tlast := atomic.LoadUint64(&s[0])\n\t\ta, b, c := ",
 			"atomic.LoadUint64(&s[0]); version == want {                                // R3", "last; version == want {",
 		}},
+		{File: "ring/trypoll_inline_unsafe.go", Changes: []string{
+			"\t\t*dst = s.record                            // R2\n", "\t\tlast := atomic.LoadUint64(&s.version)\n\t\t*dst = s.record\n",
+			"if atomic.LoadUint64(&s.version) == want { // R3", "if last == want {",
+		}},
 		{File: "seqlock/load_go_unsafe.go", Changes: []string{"return atomic.LoadUint64(version) // R3", "return want"}},
 		{File: "seqlock/loadrun_amd64.s", Changes: []string{
 			"\tMOVQ  0(AX), DX // R3\n\tCMPQ  DX, BX\n\tJNE   done\n", "",
@@ -44,6 +48,7 @@ var codeMutants = []struct {
 		"seqlock.Publish":  "three words: a word of the payload before the odd version",
 		"seqlock.store":    "any words: no odd version",
 		"Reader.Poll":      "three words: the second look before the payload",
+		"Reader.TryPoll":   "inlined: the second look before the payload",
 		"Reader.PollBatch": "a run: the second look before the payload",
 		"Reader.Latest":    "any words: no second look",
 		"NewWriter":        "the epoch before its first record",

@@ -38,7 +38,7 @@ func compile(t *testing.T, arch string, edits ...testkit.Edit) *machineCode {
 	root, program := testkit.ModuleRoot(t), filepath.Join(t.TempDir(), "program")
 	run(t, root, arch, "build", "-tags=", "-buildvcs=false", "-overlay="+testkit.OverlayEdits(t, edits...), "-o", program,
 		"./model/testdata/machine")
-	return parse(t, run(t, root, arch, "tool", "objdump", "-s", modulePath+"(ring|seqlock|segment)", program))
+	return parse(t, run(t, root, arch, "tool", "objdump", "-s", modulePath+"(ring|seqlock|segment)|^main.tryPoll$", program))
 }
 
 func run(t *testing.T, dir, arch string, args ...string) string {

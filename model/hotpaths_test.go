@@ -20,7 +20,7 @@ import (
 // hotPaths are the functions whose machine code is kept in testdata, to be read when it changes.
 var hotPaths = []string{
 	"seqlock.Publish.abi0", "seqlock.PublishRun.abi0", "seqlock.LoadRun3.abi0", "ring.(*Writer[T]).PublishBatch", "ring.(*Reader[T]).Poll",
-	"ring.(*Reader[T]).PollBatch", "ring.(*follower).miss",
+	"main.tryPoll", "ring.(*Reader[T]).PollBatch", "ring.(*follower).miss",
 }
 
 const hotPathsFile = "testdata/hotpaths.amd64.txt"

@@ -61,6 +61,13 @@ func (c *code) loadCell(n reg, second order, less, more string) {
 // read, to nothing if there is none, and to lapped after being lapped.
 func (c *code) poll(thread int, nothing, lapped string) { c.read(thread, plain, nothing, lapped) }
 
+// tryPoll models Reader.TryPoll of ring/trypoll_inline_unsafe.go and ring/trypoll.go. It goes on behind itself if a record
+// was read, to nothing if not, whatever the reason.
+func (c *code) tryPoll(thread int, nothing string) {
+	c.loadCell(rN, plain, nothing, nothing)
+	c.got(thread)
+}
+
 // peek models Reader.Peek of ring/peek_inplace_unsafe.go in the same way. What the callback reads are plain
 // loads, and the fence behind them is seqlock.LoadFence; the second look is one of sync/atomic.
 func (c *code) peek(thread int, nothing, lapped string) {

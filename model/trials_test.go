@@ -17,6 +17,7 @@ var functions = map[string]func() []trial{
 	"Writer.Close":        closeTrials,
 	"NewWriter":           takeoverTrials,
 	"Reader.Poll":         pollTrials,
+	"Reader.TryPoll":      tryPollTrials,
 	"Reader.PollBatch":    pollBatchTrials,
 	"Reader.Peek":         peekTrials,
 	"Reader.Latest":       latestTrials,
@@ -191,6 +192,13 @@ func pollTrials() []trial {
 	return readerTrials("Poll", 5, 0, func(c *code) { c.poll(0, "miss", "lapped") })
 }
 
+func tryPollTrials() []trial {
+	return readerTrials("TryPoll", 4, 0, func(c *code) {
+		c.twice = c.rules == &x86TSO
+		c.tryPoll(0, "empty")
+	})
+}
+
 func pollBatchTrials() []trial {
 	return readerTrials("PollBatch", 7, 3, func(c *code) { c.pollBatch(0, 3, "miss", "lapped") })
 }
@@ -262,6 +270,11 @@ func (o object) read(method string, room int) (status uint64) {
 	const receiver = "ring.(*Reader[T])."
 	to := o.alloc(24 * uint64(max(room, 1)))
 	switch method {
+	case "TryPoll":
+		if o.call("main.tryPoll", o.at, to)[0]&1 == 0 {
+			return uint64(ring.Empty)
+		}
+		return uint64(ring.Ready)
 	case "PollBatch":
 		return o.method(receiver+method, to, uint64(room), uint64(room))[2]
 	case "Peek":

@@ -10,6 +10,7 @@ type code struct {
 	words int // of a payload
 	limit int // no record number reaches it
 	cut   defects
+	twice bool // three words are copied as two and two: the one in the middle is loaded again
 
 	resume policy // of a reader that was lapped
 }
@@ -58,6 +59,9 @@ func (c *code) payload(reversed defects) (words []int) {
 	}
 	if c.has(reversed) {
 		slices.Reverse(words)
+	}
+	if c.twice {
+		words = slices.Insert(words, 1, words[1])
 	}
 	return words
 }

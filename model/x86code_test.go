@@ -113,20 +113,17 @@ func (c x86code) step(s *sandbox, o *machineOp) {
 		c.set(s, last, 8, c.pop(s), plain)
 	case name == "XORPS" && args[0] == last:
 		s.wide[last] = [2]uint64{}
-	case name == "MOVUPS":
-		if a, ok := c.address(s, args[0]); ok {
-			s.wide[last] = [2]uint64{s.load(a, 8, full), s.load(a+8, 8, full)}
-		} else if a, ok := c.address(s, last); ok {
-			s.store(a, 8, s.wide[args[0]][0], full) // of shared words it would be one that no model has
-			s.store(a+8, 8, s.wide[args[0]][1], full)
-		}
-	case name == "MOVDQU":
+	case name == "MOVUPS" || name == "MOVDQU":
 		// Of two words, of which either may come first; nothing that uses it says which.
 		if a, ok := c.address(s, args[0]); ok {
 			s.wide[last] = [2]uint64{s.load(a, 8, plain), s.load(a+8, 8, plain)}
 		} else if a, ok := c.address(s, last); ok {
-			s.store(a, 8, s.wide[args[0]][0], plain)
-			s.store(a+8, 8, s.wide[args[0]][1], plain)
+			o := plain
+			if name == "MOVUPS" {
+				o = full // the compiler's; of shared words it would be one that no model has
+			}
+			s.store(a, 8, s.wide[args[0]][0], o)
+			s.store(a+8, 8, s.wide[args[0]][1], o)
 		}
 	case name == "PAND":
 		a, b := s.wide[args[0]], s.wide[last]

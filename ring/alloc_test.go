@@ -17,6 +17,7 @@ func TestHotPathsDoNotAllocate(t *testing.T) {
 		"publish":      func() { w.Publish(&rec) },
 		"batch":        func() { w.PublishBatch(batch) },
 		"poll":         func() { w.Publish(&rec); r.Poll(&rec) },
+		"try poll":     func() { w.Publish(&rec); r.TryPoll(&rec) },
 		"poll empty":   func() { r.Seek(At(w.Head())); r.Poll(&rec) },
 		"poll lapped":  func() { r.Seek(At(0)); r.Poll(&rec) },
 		"poll batch":   func() { w.PublishBatch(batch); r.PollBatch(batch) },

@@ -28,13 +28,18 @@ type Record[T any] struct {
 // Next can be called again after each of them.
 func (r *Reader[T]) Next(ctx context.Context, dst *T) (uint64, error) {
 	var p pauser // outside of the loop, which would copy it in each round
-	n, s := r.Poll(dst)
-	for ; s == Empty; n, s = r.Poll(dst) {
+	for {
+		if r.TryPoll(dst) {
+			return r.next - 1, nil
+		}
+		n, s := r.Poll(dst)
+		if s != Empty {
+			return n, r.Event(s)
+		}
 		if err := r.pause(ctx, &p); err != nil {
 			return n, err
 		}
 	}
-	return n, r.Event(s)
 }
 
 // Event is the error with which Next reports status s of the last poll: nil for Ready and Empty.

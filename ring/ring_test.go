@@ -30,6 +30,68 @@ func TestPublishedRecordsArriveInOrder(t *testing.T) {
 	assert.Zero(t, r.Missed())
 }
 
+// TryPoll is Poll where a record is there; where none is it changes nothing, and what there is instead is Poll's to say.
+func TestTryPoll(t *testing.T) {
+	memory, w := newRing[TradingData](t, 8)
+	r := newReader[TradingData](t, memory, ReaderOptions{Resume: Oldest()})
+	before := tradeOf(77)
+	rec := before
+	none := func(s Status) {
+		t.Helper()
+		at := r.Position()
+		require.False(t, r.TryPoll(&rec))
+		require.Contains(t, []TradingData{before, {}}, rec, "no record, and nothing of one")
+		require.Equal(t, at, r.Position())
+		_, got := r.Poll(&rec)
+		require.Equal(t, s, got)
+		rec = before
+	}
+	none(Empty)
+	for n := range uint64(20) {
+		publish(w, 1)
+		require.True(t, r.TryPoll(&rec))
+		require.Equal(t, tradeOf(n), rec)
+		require.Equal(t, n+1, r.Position())
+		rec = before
+	}
+	publish(w, 10)
+	none(Lapped)
+	assert.Equal(t, Gap{First: 20, Next: 22}, r.Gap())
+	for range 8 {
+		require.True(t, r.TryPoll(&rec))
+	}
+	require.NoError(t, w.Close())
+	rec = before
+	none(Closed)
+	assert.EqualValues(t, 28, r.Received())
+	assert.EqualValues(t, 2, r.Missed())
+}
+
+// Records that do not fill their last word, or are long, come whole as well.
+func TestTryPollOfAnySize(t *testing.T) {
+	tryPollOf(t, func(n uint64) [3]byte { return [3]byte{byte(n), byte(n + 1), byte(n + 2)} })
+	tryPollOf(t, func(n uint64) (a [300]uint16) {
+		for i := range a {
+			a[i] = uint16(n) + uint16(i)
+		}
+		return a
+	})
+}
+
+func tryPollOf[T comparable](t *testing.T, of func(uint64) T) {
+	t.Helper()
+	memory, w := newRing[struct{ A T }](t, 4)
+	r := newReader[struct{ A T }](t, memory, ReaderOptions{})
+	for n := range uint64(10) {
+		rec := struct{ A T }{of(n)}
+		w.Publish(&rec)
+		rec.A = *new(T)
+		require.True(t, r.TryPoll(&rec))
+		require.Equal(t, of(n), rec.A)
+		require.False(t, r.TryPoll(&rec))
+	}
+}
+
 func TestBatchesWrapAroundTheRing(t *testing.T) {
 	for _, size := range []int{1, 3, 7, 8, 9, 64, 1000} { // also more than a ring at once
 		memory, w := newRing[TradingData](t, 8)

@@ -168,6 +168,17 @@ func readers[T any](memory *segment.Segment, r *ring.Reader[T]) map[string]func(
 			n, s := r.Poll(&rec)
 			return one(n, s, check)
 		},
+		"try": func(check func(uint64, *T) error) error {
+			rec = *new(T)
+			if r.TryPoll(&rec) {
+				return check(r.Position()-1, &rec)
+			}
+			if any(rec) != any(*new(T)) {
+				return fmt.Errorf("record %d is torn or another, and was left behind: %v", r.Position(), rec)
+			}
+			n, s := r.Poll(&rec)
+			return one(n, s, check)
+		},
 		"latest": func(check func(uint64, *T) error) error {
 			n, s := r.Latest(&rec)
 			return one(n, s, check)
@@ -215,7 +226,7 @@ func TestTornAcrossProcesses(t *testing.T) {
 	}
 	for _, record := range []string{"trade", "large"} {
 		for _, slots := range []uint64{2, 64} {
-			for _, how := range []string{"poll", "batch", "latest", "peek", "view"} {
+			for _, how := range []string{"poll", "try", "batch", "latest", "peek", "view"} {
 				t.Run(fmt.Sprintf("%s/%d/%s", record, slots, how), func(t *testing.T) {
 					t.Parallel() // two cores, three processes: the kernel stops them anywhere
 					name := shmName(t)

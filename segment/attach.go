@@ -120,12 +120,13 @@ func open(name string, writable bool) (*Segment, error) {
 // readGeometry validates the header of the object as it is now.
 func (s *Segment) readGeometry() error {
 	info, err := sys.Stat(s.fd)
-	if err == nil && info.Size == layout.BareSize {
-		err = ErrBare
+	if err != nil {
+		return err
 	}
-	if err == nil {
-		s.geometry, err = layout.Decode(info.Size, func(offset, n int) ([]byte, error) { return sys.ReadAt(s.fd, offset, n) })
+	if info.Size == layout.BareSize {
+		return ErrBare
 	}
+	s.geometry, err = layout.Decode(info.Size, func(offset, n int) ([]byte, error) { return sys.ReadAt(s.fd, offset, n) })
 	return err
 }
 

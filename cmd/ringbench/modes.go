@@ -88,8 +88,8 @@ subtracted. The mean is of the whole loop.`,
 			long: `A process publishes into a ring of 4,096 slots, which stays in its cache, while nobody reads; then another polls the
 records that are there, over and over. Neither waits for the other or for a line of the other's cache, and nothing is
 done to a record: what is left is the calls. Each round has both languages, in changing order, and the ratio is of the
-trimmed means of 960 calls (or 15 batches of 64) at a time. What was published is read back and compared, and every
-poll must find its record.`,
+trimmed means of 960 calls (or 15 batches of 64) at a time. In Go it is TryPoll that polls, with Poll behind it where
+that finds nothing. What was published is read back and compared, and every poll must find its record.`,
 			example: "  ringbench calls --json > before.json   # change the hot path, then\n  ringbench calls --json > after.json && ringbench compare before.json after.json",
 		},
 		{

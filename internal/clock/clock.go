@@ -67,3 +67,11 @@ func (c Clock) Validate() error {
 }
 
 func wall() uint64 { return uint64(time.Now().UnixNano()) }
+
+func wallUntil(moment uint64) uint64 {
+	now := wall()
+	for int64(now-moment) < 0 {
+		now = wall()
+	}
+	return now
+}

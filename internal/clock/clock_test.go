@@ -83,6 +83,39 @@ func TestNowDoesNotAllocate(t *testing.T) {
 	runtime.KeepAlive(stamp)
 }
 
+// Stamp and Until read what they are told to.
+func TestStampAndUntil(t *testing.T) {
+	for _, wall := range []bool{false, true} {
+		read := Now
+		if wall {
+			read = func() uint64 { return uint64(time.Now().UnixNano()) }
+		}
+		before := read()
+		stamp := Stamp(wall)
+		after := read()
+		assert.LessOrEqual(t, before, stamp, "wall: %v", wall)
+		assert.LessOrEqual(t, stamp, after, "wall: %v", wall)
+
+		moment := after + 1_000_000 // a fraction of a millisecond, or one
+		until := Until(wall, moment)
+		assert.GreaterOrEqual(t, until, moment)
+		assert.LessOrEqual(t, until, read())
+		assert.Less(t, Until(wall, moment-1)-until, uint64(1)<<40, "a moment that is over")
+		assert.Zero(t, testing.AllocsPerRun(10, func() { stamp = Stamp(wall) + Until(wall, 1) }))
+	}
+}
+
+// On a stack that has to grow for it.
+func TestStampOnASmallStack(t *testing.T) {
+	for _, wall := range []bool{false, true} {
+		done := make(chan uint64)
+		for range 100 {
+			go func() { done <- Until(wall, Stamp(wall)) }()
+			assert.Positive(t, <-done)
+		}
+	}
+}
+
 func TestAdoptAnothersCalibration(t *testing.T) {
 	c := calibrated(t)
 	data, err := json.Marshal(c)

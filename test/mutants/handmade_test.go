@@ -36,6 +36,7 @@ const (
 
 	publish  = "seqlock/publish_amd64.s"
 	loadRun  = "seqlock/loadrun_amd64.s"
+	inlined  = "ring/trypoll_inline_unsafe.go"
 	portable = "seqlock/publish_portable_unsafe.go"
 )
 
@@ -57,6 +58,17 @@ var handmades = []handmade{
 		"\t\ta, b, c := ", "\t\tlast := atomic.LoadUint64(&s[0])\n\t\ta, b, c := ",
 		"if version = atomic.LoadUint64(&s[0]); version == want {                                // R3", "if version = last; version == want {",
 	}},
+	{name: "inlined, R1: no first look at the version", file: inlined, changes: []string{
+		"if atomic.LoadUint64(&s.version) == want { // R1", "{",
+	}},
+	{name: "inlined, R3: no second look at the version", file: inlined, changes: []string{
+		"if atomic.LoadUint64(&s.version) == want { // R3", "if want > 0 {",
+	}},
+	{name: "inlined, R3: second look before the payload", file: inlined, changes: []string{
+		"\t\t*dst = s.record                            // R2\n", "\t\tlast := atomic.LoadUint64(&s.version)\n\t\t*dst = s.record\n",
+		"if atomic.LoadUint64(&s.version) == want { // R3", "if last == want {",
+	}},
+	{name: "inlined: a torn record is left behind", file: inlined, changes: []string{"\t\t*dst = *new(T)", "\t\t_ = *new(T)"}},
 	{name: "any words, R3: no second look at the version", file: "seqlock/load_go_unsafe.go", changes: []string{
 		"return atomic.LoadUint64(version) // R3", "return want",
 	}},

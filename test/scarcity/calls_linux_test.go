@@ -33,7 +33,7 @@ func eachCallFails([]string) error {
 		"list":           "openat! getdents64! openat! fstat! openat! fstat! pread64! fstat mmap! fcntl!",
 		"lock":           "mlock!",
 		"nodes":          "move_pages!",
-		"open as writer": "openat! fstat! pread64! membarrier! fcntl! fallocate! fstat mmap! openat! fstat read! clock_gettime openat! fstat! pread64! fstat mmap! fstat! newfstatat!",
+		"open as writer": "openat! fstat! pread64! membarrier! fcntl! fstat! pread64! fallocate! fstat mmap! openat! fstat read! clock_gettime openat! fstat! pread64! fstat mmap! fstat! newfstatat!",
 		"pages":          "openat! read!",
 		"replaced":       "fstat! newfstatat!",
 		"status":         "fcntl!",
@@ -53,7 +53,7 @@ func eachCallFailsOnAHugetlbfs(args []string) error {
 	}
 	return failEachCall(segment.Options{Pages: hugepages.Require, Doorbell: true}, map[string]string{
 		"attach":         "openat! fstat! pread64! fstat mmap! openat! fstat! fstatfs! openat! fstat mmap! openat fstat pread64 fstat mmap",
-		"open as writer": "openat! fstat! pread64! membarrier! fcntl! fallocate! fstat mmap! openat! fstat read! clock_gettime openat! fstat! fstatfs! openat! fallocate! fstat mmap! openat! fstat! pread64! fstat mmap! fstat! newfstatat!",
+		"open as writer": "openat! fstat! pread64! membarrier! fcntl! fstat! pread64! fallocate! fstat mmap! openat! fstat read! clock_gettime openat! fstat! fstatfs! openat! fallocate! fstat mmap! openat! fstat! pread64! fstat mmap! fstat! newfstatat!",
 		"unlink":         "openat fstat pread64 fstat mmap unlinkat! openat! fstat! fstatfs! openat! unlinkat!",
 		"lock":           "mlock!",
 	})

@@ -61,8 +61,7 @@ func (w *AtomicSender) paced(s *Slice) (sent Sent) {
 		stamp := s.Base + due
 		rec := &s.Tape[at]
 		rec.Timestamp = stamp
-		for now = s.Clock.Now(); int64(now-stamp) < 0; now = s.Clock.Now() {
-		}
+		now = s.Clock.Until(stamp)
 		if int64(now-deadline) > 0 {
 			break
 		}

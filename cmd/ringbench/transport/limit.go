@@ -26,8 +26,7 @@ func (w *LimitSender) Send(s *Slice) (sent Sent, err error) {
 	now := begin
 	for i, due := range s.Due {
 		stamp := s.Base + due
-		for now = s.Clock.Now(); int64(now-stamp) < 0; now = s.Clock.Now() {
-		}
+		now = s.Clock.Until(stamp)
 		if int64(now-deadline) > 0 {
 			break
 		}

@@ -39,8 +39,7 @@ func (w *MessageSender) paced(s *Slice) (sent Sent, err error) {
 		stamp := s.Base + due
 		rec := s.Tape[at : at+1]
 		rec[0].Timestamp = stamp
-		for now = s.Clock.Now(); int64(now-stamp) < 0; now = s.Clock.Now() {
-		}
+		now = s.Clock.Until(stamp)
 		if int64(now-deadline) > 0 {
 			break
 		}

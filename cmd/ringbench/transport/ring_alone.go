@@ -52,6 +52,9 @@ func publishBatches(out *ring.Writer[Record], tape []Record, batch int) {
 //go:noinline
 func pollEach(reader *ring.Reader[Record], to *Record, n uint64) {
 	for range n {
+		if reader.TryPoll(to) {
+			continue
+		}
 		if _, status := reader.Poll(to); status != ring.Ready {
 			return
 		}

@@ -100,10 +100,11 @@ func (f *follower) tell() {
 // latencies records how long after it was due each record was there. It returns io.EOF at the slice's end.
 func (f *follower) latencies() error {
 	ctx := context.Background() // the process ends with its parent
+	in, clock := f.reader, f.slice.Clock
 	var rec Record
 	for {
-		n, err := f.reader.Next(ctx, &rec)
-		now := f.slice.Clock.Now() // not before the record was read: the clock sees to that
+		n, err := in.Next(ctx, &rec)
+		now := clock.Now() // not before the record was read: the clock sees to that
 		if err != nil {
 			if err := f.event(err); err != nil {
 				return err

@@ -56,19 +56,18 @@ func (w *RingSender) send(s *Slice) (sent Sent) {
 
 // paced publishes each record when it is due, and samples how late that was.
 func (w *RingSender) paced(s *Slice) (sent Sent) {
-	at, deadline, warmup := s.First, s.deadline(), int(s.Warmup)
+	out, at, deadline, warmup := w.out, s.First, s.deadline(), int(s.Warmup)
 	begin := s.Clock.Until(s.Base)
 	now := begin
 	for i, due := range s.Due {
 		stamp := s.Base + due
 		rec := &s.Tape[at]
 		rec.Timestamp = stamp
-		for now = s.Clock.Now(); int64(now-stamp) < 0; now = s.Clock.Now() {
-		}
+		now = s.Clock.Until(stamp)
 		if int64(now-deadline) > 0 {
 			break
 		}
-		w.out.Publish(rec)
+		out.Publish(rec)
 		if i >= warmup {
 			s.Samples[sent.Samples] = int64(now - stamp)
 			sent.Samples++

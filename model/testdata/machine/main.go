@@ -24,6 +24,7 @@ func main() {
 	reader, err := ring.NewReader[ring.TradingData](memory, ring.ReaderOptions{})
 	fmt.Println(err)
 	fmt.Println(reader.Poll(&records[0]))
+	fmt.Println(tryPoll(reader, &records[0]))
 	fmt.Println(reader.PollBatch(records))
 	fmt.Println(reader.Latest(&records[0]))
 	fmt.Println(reader.Peek(func(_ uint64, rec *ring.TradingData) { records[0] = *rec }))
@@ -33,4 +34,11 @@ func main() {
 	var cell seqlock.Cell[ring.TradingData]
 	cell.Store(&records[0])
 	fmt.Println(cell.Load(&records[0], 1))
+}
+
+// tryPoll is what of TryPoll the compiler puts into a program of any package.
+//
+//go:noinline
+func tryPoll(reader *ring.Reader[ring.TradingData], rec *ring.TradingData) bool {
+	return reader.TryPoll(rec)
 }

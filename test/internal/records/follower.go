@@ -27,6 +27,7 @@ type Follower[T comparable] struct {
 	told     uint64 // the epoch of the last restart that was told
 	first    uint64 // of that epoch
 	restarts int
+	turn     bool
 	batch    []T
 }
 
@@ -60,8 +61,12 @@ var Ways = []string{"poll", "batch", "peek"}
 func (f *Follower[T]) Read(way string) (s ring.Status, err error) {
 	n, count := uint64(0), 1
 	switch way {
-	case "poll":
-		n, s = f.r.Poll(&f.batch[0])
+	case "poll": // by both ways, each of which goes first by turns
+		if f.turn = !f.turn; f.turn && f.r.TryPoll(&f.batch[0]) {
+			n, s = f.r.Position()-1, ring.Ready
+		} else {
+			n, s = f.r.Poll(&f.batch[0])
+		}
 	case "batch":
 		n, count, s = f.r.PollBatch(f.batch)
 	case "peek":
