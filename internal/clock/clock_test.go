@@ -105,6 +105,11 @@ func TestStampAndUntil(t *testing.T) {
 	}
 }
 
+func TestWallUntil(t *testing.T) {
+	moment := wall() + 1000
+	assert.GreaterOrEqual(t, wallUntil(moment), moment)
+}
+
 // On a stack that has to grow for it.
 func TestStampOnASmallStack(t *testing.T) {
 	for _, wall := range []bool{false, true} {
