@@ -18,7 +18,7 @@ var codeMutants = []struct {
 }{
 	{"first", amd64, []testkit.Edit{
 		{File: "seqlock/publish_amd64.s", Changes: []string{
-			"\tMOVQ  BX, 0(AX)  \\ // W1\n\tMOVOU X0, 8(AX)  \\ // W2\n", "\tMOVOU X0, 8(AX)  \\ // W2\n\tMOVQ  BX, 0(AX)  \\ // W1\n",
+			"\tMOVQ   BX, 0(AX)  \\ // W1\n\tMOVOU  X0, 8(AX)  \\ // W2\n", "\tMOVOU  X0, 8(AX)  \\ // W2\n\tMOVQ   BX, 0(AX)  \\ // W1\n",
 			"\tMOVQ BX, (VERSION)          \\ // W1\n", "",
 		}},
 		{File: "ring/load3_go_unsafe.go", Changes: []string{
@@ -80,11 +80,11 @@ var codeMutants = []struct {
 		"Writer.Close":       "the mark cleared after the ticket",
 	}},
 	{"slot without W1", amd64, []testkit.Edit{{File: "seqlock/publish_amd64.s", Changes: []string{
-		"\tMOVQ  BX, 0(AX)  \\ // W1\n", "",
+		"\tMOVQ   BX, 0(AX)  \\ // W1\n", "",
 	}}}, map[string]string{"seqlock.Publish": "a slot of three words: no odd version"}},
 	{"slot with W3 first", amd64, []testkit.Edit{{File: "seqlock/publish_amd64.s", Changes: []string{
-		"\tMOVQ  BX, 0(AX)  \\ // W1\n", "\tINCQ BX \\\n\tMOVQ BX, 0(AX) \\\n",
-		"\tMOVQ  DX, 24(AX) \\\n\tINCQ  BX         \\\n\tMOVQ  BX, 0(AX)    // W3", "\tMOVQ  DX, 24(AX)",
+		"\tMOVQ   BX, 0(AX)  \\ // W1\n", "\tINCQ BX \\\n\tMOVQ BX, 0(AX) \\\n",
+		"\tMOVQ   DX, 24(AX) \\\n\tINCQ   BX         \\\n\tMOVQ   BX, 0(AX)    // W3", "\tMOVQ  DX, 24(AX)",
 	}}}, map[string]string{"seqlock.PublishRun": "a slot of three words: the even version before the payload"}},
 	{"view without W1", amd64, []testkit.Edit{{File: "seqlock/publish_amd64.s", Changes: []string{
 		"\tMOVQ  BX, (AX)                      \\ // W1\n", "",

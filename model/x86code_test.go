@@ -125,6 +125,11 @@ func (c x86code) step(s *sandbox, o *machineOp) {
 			s.store(a, 8, s.wide[args[0]][0], o)
 			s.store(a+8, 8, s.wide[args[0]][1], o)
 		}
+	case name == "MOVQ" && last[0] == 'X':
+		s.wide[last] = [2]uint64{c.get(s, args[0], 8)}
+	case name == "MOVHPS":
+		a, _ := c.address(s, args[0])
+		s.wide[last] = [2]uint64{s.wide[last][0], s.load(a, 8, plain)}
 	case name == "PAND":
 		a, b := s.wide[args[0]], s.wide[last]
 		s.wide[last] = [2]uint64{a[0] & b[0], a[1] & b[1]}

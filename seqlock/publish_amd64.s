@@ -24,17 +24,20 @@ LOOP:                           \
 	MOVQ BX, (VERSION)            // W3
 
 // A slot of three words, the size of TradingData, at AX: no loop, and one store for two of the words. Its halves
-// may become visible one after the other, in either order: W2 asks for none. X1 and R12: masks. Leaves the words in X0 and DX.
+// may become visible one after the other, in either order: W2 asks for none. They are loaded one by one: a load of two
+// words that were stored one by one a moment ago, as those of a record are, would wait until both stores have reached the
+// cache. X1 and R12: masks. Leaves the words in X0 and DX.
 #define STORE_SLOT3 \
-	MOVOU 0(SI), X0  \
-	MOVQ  16(SI), DX \
-	PAND  X1, X0     \
-	ANDQ  R12, DX    \
-	MOVQ  BX, 0(AX)  \ // W1
-	MOVOU X0, 8(AX)  \ // W2
-	MOVQ  DX, 24(AX) \
-	INCQ  BX         \
-	MOVQ  BX, 0(AX)    // W3
+	MOVQ   0(SI), X0  \
+	MOVHPS 8(SI), X0  \
+	MOVQ   16(SI), DX \
+	PAND   X1, X0     \
+	ANDQ   R12, DX    \
+	MOVQ   BX, 0(AX)  \ // W1
+	MOVOU  X0, 8(AX)  \ // W2
+	MOVQ   DX, 24(AX) \
+	INCQ   BX         \
+	MOVQ   BX, 0(AX)    // W3
 
 // The view of the same words. Programs from before the ring read it without a version, and rely on words of 8 bytes being
 // whole. It lies at an address that 16 divides, where processors with AVX store both words as one, and those before each of

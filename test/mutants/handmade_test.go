@@ -92,8 +92,8 @@ var handmades = []handmade{
 	{name: "lease: no look at the version before the callback", file: "ring/peek_inplace_unsafe.go", changes: []string{
 		"\tif v := r.version(n); v != want {\n\t\treturn v\n\t}\n", "",
 	}, test: polled},
-	{name: "three words: padding of the first two is stored", file: publish, changes: []string{"\tPAND  X1, X0     \\\n", ""}, test: published},
-	{name: "three words: padding of the third is stored", file: publish, changes: []string{"\tANDQ  R12, DX    \\\n", ""}, test: published},
+	{name: "three words: padding of the first two is stored", file: publish, changes: []string{"\tPAND   X1, X0     \\\n", ""}, test: published},
+	{name: "three words: padding of the third is stored", file: publish, changes: []string{"\tANDQ   R12, DX    \\\n", ""}, test: published},
 	{name: "any words: padding is stored", file: publish, changes: []string{
 		"\tANDQ (R9)(R13*8), DX        \\\n", "",
 	}, test: published},

@@ -51,10 +51,10 @@ var mutants = []mutant{
 		"\tMOVQ  16(R9), R12\n\tSLOT\n\tSTORE_SLOT3\n", "\tMOVQ  16(R9), R12\n\tINCQ R8\n\tSTORE_HEAD\n\tDECQ R8\n\tSLOT\n\tSTORE_SLOT3\n",
 		"\tSUBQ    R10, CX\n\nslots3:\n", "\tSUBQ R10, CX\n\tMOVQ Publisher_Head(DI), R13\n\tMOVQ R8, (R13)\n\nslots3:\n",
 	}},
-	{"a slot has no odd mark", publish, []string{"\tMOVQ  BX, 0(AX)  \\ // W1\n", ""}},
+	{"a slot has no odd mark", publish, []string{"\tMOVQ   BX, 0(AX)  \\ // W1\n", ""}},
 	{"a slot has its version before the record", publish, []string{
-		"\tMOVQ  BX, 0(AX)  \\ // W1\n", "\tINCQ BX \\\n\tMOVQ BX, 0(AX) \\\n",
-		"\tMOVQ  DX, 24(AX) \\\n\tINCQ  BX         \\\n\tMOVQ  BX, 0(AX)    // W3", "\tMOVQ  DX, 24(AX)",
+		"\tMOVQ   BX, 0(AX)  \\ // W1\n", "\tINCQ BX \\\n\tMOVQ BX, 0(AX) \\\n",
+		"\tMOVQ   DX, 24(AX) \\\n\tINCQ   BX         \\\n\tMOVQ   BX, 0(AX)    // W3", "\tMOVQ  DX, 24(AX)",
 	}},
 	{"the lock is not taken", "segment/attach.go", []string{
 		"\t\terr = s.own()\n", "\t\ts.memory, err = sys.Map(s.fd, s.geometry.SegmentSize, true)\n",
