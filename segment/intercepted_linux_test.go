@@ -89,7 +89,7 @@ func TestTakeoverOfWhatIsCutShort(t *testing.T) {
 	}
 	for title, c := range cases {
 		t.Run(title, func(t *testing.T) {
-			name, path := made(t, Options{})
+			name, path := made(t, Options{Pages: hugepages.Off})
 			err := intercept(t, func() error { return closing(OpenWriter(name)) }, func(call testkit.Call, _ int) syscall.Errno {
 				if call.Name == c.behind {
 					assert.NoError(t, os.Truncate(path, c.size))
@@ -110,8 +110,8 @@ func TestTakeoverOfWhatIsCutShort(t *testing.T) {
 
 // Between the look at the object and the lock, another segment is written over it.
 func TestTakeoverOfWhatIsOverwritten(t *testing.T) {
-	name, path := made(t, Options{})
-	_, other := made(t, Options{})
+	name, path := made(t, Options{Pages: hugepages.Off})
+	_, other := made(t, Options{Pages: hugepages.Off})
 	content, err := os.ReadFile(other)
 	require.NoError(t, err)
 	err = intercept(t, func() error { return closing(OpenWriter(name)) }, func(c testkit.Call, _ int) syscall.Errno {
